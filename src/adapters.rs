@@ -1,0 +1,6 @@
+//! One door each to the outside world: the store, the bus, the clock, running tasks. May use `domain`, nothing above.
+
+pub mod bus;
+pub mod clock;
+pub mod store;
+pub mod tasks;

@@ -1,0 +1,71 @@
+//! The database behind one door. All writing goes through one connection, taken in turn, so that no writer of this
+//! process ever waits on SQLite's lock; reading has a pool of its own.
+
+pub mod channels;
+pub mod events;
+pub mod instances;
+pub mod settings;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Pool, Sqlite, SqlitePool};
+
+use crate::domain::error::Error;
+
+/// An open, migrated database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// For statements that only read.
+    pub(in crate::adapters) read: SqlitePool,
+    /// The one connection that writes; begin with `BEGIN IMMEDIATE`.
+    pub(in crate::adapters) write: SqlitePool,
+    folder: PathBuf,
+}
+
+/// Connections that read side by side.
+const READERS: u32 = 4;
+
+impl Store {
+    /// Opens `path`, creating and migrating as needed.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the file can't be opened or migrated.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(2));
+        let write = pool(1, options.clone()).await?;
+        sqlx::migrate!("migrations/sqlite").run(&write).await.map_err(|e| Error::store("migrating the schema", e))?;
+        let read = pool(READERS, options.read_only(true).create_if_missing(false)).await?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        Ok(Self { read, write, folder })
+    }
+
+    /// The folder that holds the database, for its free space.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Waits for running statements and closes the files.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<Pool<Sqlite>, Error> {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .min_connections(connections)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
+        .map_err(|e| Error::store("opening the database", e))
+}

@@ -1,0 +1,15 @@
+//! The pure floor: nouns, rules and decisions. No async, no I/O, no clock, no randomness; time comes in as [`time::Millis`].
+//! Everything above may use this; this uses nothing of the crate.
+
+pub mod caller;
+pub mod channel;
+pub mod close;
+pub mod entry;
+pub mod error;
+pub mod event;
+pub mod frame;
+pub mod ids;
+pub mod instance;
+pub mod lifecycle;
+pub mod time;
+pub mod webhook;
