@@ -38,7 +38,7 @@ CREATE INDEX whatsapp_instances_by_wake ON whatsapp_instances (wake_at) WHERE wa
 
 -- Append-only. `id` is commit order; `user_channel`, `org_channel` are rows of `channels`.
 CREATE TABLE events (
-    id            INTEGER PRIMARY KEY,
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice, also after retention emptied the table
     user_channel  INTEGER NOT NULL,
     seq           INTEGER NOT NULL,
     org_channel   INTEGER,

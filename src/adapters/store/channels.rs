@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Store;
+use sqlx::SqliteConnection;
+
+use super::{Store, instances};
 use crate::domain::channel::Channel;
 use crate::domain::error::Error;
 use crate::domain::instance::Instance;
@@ -27,11 +29,48 @@ pub enum Snapshot {
     Admin(BTreeMap<String, i64>),
 }
 
+/// Instances shown in an organisation's `hello` (INTERFACE §4); the rest is read by `GET /api/instances`.
+const ORG_SNAPSHOT: i64 = 500;
+
+const POSITION_USER: &str = "SELECT c.head, COALESCE((SELECT MIN(seq) FROM events WHERE user_channel = c.id), c.head + 1) \
+     FROM channels c WHERE c.kind = 'user' AND c.name = $1";
+const POSITION_ORG: &str = "SELECT c.head, COALESCE((SELECT MIN(org_seq) FROM events WHERE org_channel = c.id), c.head + 1) \
+     FROM channels c WHERE c.kind = 'org' AND c.name = $1";
+const POSITION_ADMIN: &str = "SELECT c.head, COALESCE((SELECT MIN(admin_seq) FROM events WHERE admin_seq IS NOT NULL), \
+     c.head + 1) FROM channels c WHERE c.kind = 'admin' AND c.name = $1";
+
 impl Store {
     /// # Errors
     /// [`Error::Store`].
     pub async fn opening(&self, channel: &Channel) -> Result<Opening, Error> {
-        let _ = channel;
-        Err(Error::Internal("not wired"))
+        let mut tx = self.read.begin().await.map_err(|e| Error::store("opening a channel", e))?;
+        let (sql, name) = match channel {
+            Channel::User(user) => (POSITION_USER, user.as_str()),
+            Channel::Org(org) => (POSITION_ORG, org.as_str()),
+            Channel::Admin => (POSITION_ADMIN, ""),
+        };
+        let position: Option<(i64, i64)> = sqlx::query_as(sql)
+            .bind(name)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(|e| Error::store("reading a channel's head", e))?;
+        let (head, kept_from) = position.unwrap_or((0, 1));
+        let snapshot = snapshot(&mut tx, channel).await?;
+        Ok(Opening { head, kept_from, snapshot })
     }
+}
+
+async fn snapshot(db: &mut SqliteConnection, channel: &Channel) -> Result<Snapshot, Error> {
+    Ok(match channel {
+        Channel::User(user) => Snapshot::User(instances::of_user(db, user).await?.map(Box::new)),
+        Channel::Org(org) => Snapshot::Org(instances::page(db, Some(org), 0, ORG_SNAPSHOT).await?),
+        Channel::Admin => {
+            let counts: Vec<(String, i64)> =
+                sqlx::query_as("SELECT status, COUNT(*) FROM whatsapp_instances GROUP BY status")
+                    .fetch_all(db)
+                    .await
+                    .map_err(|e| Error::store("counting instances", e))?;
+            Snapshot::Admin(counts.into_iter().collect())
+        }
+    })
 }

@@ -1,22 +1,170 @@
-//! The table of instances.
+//! Reading the table of instances. It is written by the ingest batches only (`batch.rs`), whose decisions it holds.
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Executor, FromRow, Sqlite};
+use uuid::Uuid;
 
 use super::Store;
-use crate::domain::error::Error;
-use crate::domain::ids::{InstanceName, UserId};
-use crate::domain::instance::Instance;
+use crate::domain::error::{Cause, Error};
+use crate::domain::ids::{InstanceName, OrgId, UserId};
+use crate::domain::instance::{Instance, Qr};
+use crate::domain::time::Millis;
+
+macro_rules! instance_columns {
+    () => {
+        "SELECT session_id, id, instance_name, user_id, organization_id, qr_code, qr, state, created_at, connected_at, \
+                updated_at FROM whatsapp_instances "
+    };
+}
+
+const OF_USER: &str = concat!(instance_columns!(), "WHERE user_id = $1");
+const NAMED: &str = concat!(instance_columns!(), "WHERE instance_name = $1");
+const BY_ID: &str = concat!(instance_columns!(), "WHERE id = $1");
+const BY_SESSION: &str = concat!(instance_columns!(), "WHERE session_id = $1");
+const PAGE: &str = concat!(
+    instance_columns!(),
+    "WHERE session_id > $1 AND ($2 IS NULL OR organization_id = $2) ORDER BY session_id LIMIT $3"
+);
 
 impl Store {
     /// # Errors
     /// [`Error::Store`].
     pub async fn instance_of(&self, user: &UserId) -> Result<Option<Instance>, Error> {
-        let _ = user;
-        Ok(None)
+        one(&self.read, OF_USER, user.as_str()).await
     }
 
     /// # Errors
     /// [`Error::Store`].
     pub async fn instance_named(&self, name: &InstanceName) -> Result<Option<Instance>, Error> {
-        let _ = name;
-        Ok(None)
+        one(&self.read, NAMED, name.as_str()).await
+    }
+
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn instance_with_id(&self, id: Uuid) -> Result<Option<Instance>, Error> {
+        one(&self.read, BY_ID, &id.to_string()).await
+    }
+
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn instance_with_session(&self, session: i64) -> Result<Option<Instance>, Error> {
+        let row: Option<InstanceRow> = sqlx::query_as(BY_SESSION)
+            .bind(session)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(|e| Error::store("reading one instance", e))?;
+        row.map(Instance::try_from).transpose()
+    }
+
+    /// Instances after the session id `after`, by session id; of one organisation or of all.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn instances(&self, org: Option<&OrgId>, after: i64, limit: i64) -> Result<Vec<Instance>, Error> {
+        page(&self.read, org, after, limit).await
+    }
+}
+
+pub(super) async fn one<'c>(
+    db: impl Executor<'c, Database = Sqlite>,
+    sql: &'static str,
+    key: &str,
+) -> Result<Option<Instance>, Error> {
+    let row: Option<InstanceRow> =
+        sqlx::query_as(sql).bind(key).fetch_optional(db).await.map_err(|e| Error::store("reading one instance", e))?;
+    row.map(Instance::try_from).transpose()
+}
+
+pub(super) async fn of_user<'c>(
+    db: impl Executor<'c, Database = Sqlite>,
+    user: &UserId,
+) -> Result<Option<Instance>, Error> {
+    one(db, OF_USER, user.as_str()).await
+}
+
+pub(super) async fn page<'c>(
+    db: impl Executor<'c, Database = Sqlite>,
+    org: Option<&OrgId>,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Instance>, Error> {
+    let rows: Vec<InstanceRow> = sqlx::query_as(PAGE)
+        .bind(after)
+        .bind(org.map(OrgId::as_str))
+        .bind(limit)
+        .fetch_all(db)
+        .await
+        .map_err(|e| Error::store("listing instances", e))?;
+    rows.into_iter().map(Instance::try_from).collect()
+}
+
+/// The column `qr`: all of a code but its picture, which is large and seldom needed.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QrColumn {
+    hash: String,
+    code: Option<String>,
+    pairing_code: Option<String>,
+    count: u32,
+    expires_at: Millis,
+}
+
+impl QrColumn {
+    pub(super) fn of(qr: &Qr) -> Self {
+        Self {
+            hash: qr.hash.clone(),
+            code: qr.code.clone(),
+            pairing_code: qr.pairing_code.clone(),
+            count: qr.count,
+            expires_at: qr.expires_at,
+        }
+    }
+
+    pub(super) fn with_image(self, image: Option<String>) -> Qr {
+        Qr {
+            hash: self.hash,
+            image,
+            code: self.code,
+            pairing_code: self.pairing_code,
+            count: self.count,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct InstanceRow {
+    session_id: i64,
+    id: String,
+    instance_name: String,
+    user_id: String,
+    organization_id: Option<String>,
+    qr_code: Option<String>,
+    qr: Option<String>,
+    state: String,
+    created_at: i64,
+    connected_at: Option<i64>,
+    updated_at: i64,
+}
+
+impl TryFrom<InstanceRow> for Instance {
+    type Error = Error;
+
+    fn try_from(row: InstanceRow) -> Result<Self, Error> {
+        let broken = |e: Cause| Error::store("reading an instance's row", e);
+        let qr: Option<QrColumn> =
+            row.qr.map(|json| serde_json::from_str(&json)).transpose().map_err(|e| broken(e.into()))?;
+        Ok(Self {
+            id: row.id.parse::<Uuid>().map_err(|e| broken(e.into()))?,
+            session_id: row.session_id,
+            name: InstanceName::parse(&row.instance_name).map_err(|e| broken(e.into()))?,
+            user: UserId::named_by_admin(&row.user_id).map_err(|e| broken(e.into()))?,
+            org: row.organization_id.map(|o| OrgId::from_claim(&o)).transpose().map_err(|e| broken(e.into()))?,
+            state: serde_json::from_str(&row.state).map_err(|e| broken(e.into()))?,
+            qr: qr.map(|qr| qr.with_image(row.qr_code)),
+            created_at: Millis(row.created_at),
+            connected_at: row.connected_at.map(Millis),
+            updated_at: Millis(row.updated_at),
+        })
     }
 }
