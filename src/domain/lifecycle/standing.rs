@@ -220,8 +220,8 @@ impl Facts {
     }
 }
 
-/// `connecting` while a code is valid means that it was scanned; at or after its expiry, that new
-/// references are handed out (CONTRACT §5.2, §5.4).
+/// `connecting` while a code is valid means that it was scanned; at or after its expiry, that new references are handed
+/// out (CONTRACT §5.2, §5.4).
 fn finishing(qr: &At<String>, connecting: Millis, now: Millis) -> Standing {
     if connecting >= qr.at + QR_PERIOD {
         (Status::WaitingQr, None)

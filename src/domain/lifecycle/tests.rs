@@ -305,6 +305,15 @@ fn what_a_removed_instance_still_emits_leaves_it_removed() {
 }
 
 #[test]
+fn a_removal_at_the_instant_of_the_last_sign_of_life_removes() {
+    assert_eq!(standing(&after(&[(0, opened()), (0, Input::Removed)]), 0), is(Status::Disconnected, reason::REMOVED));
+    assert_eq!(
+        standing(&after(&[(0, Input::Created), (0, Input::Removed)]), 0),
+        is(Status::Disconnected, reason::REMOVED)
+    );
+}
+
+#[test]
 fn a_name_created_again_starts_without_the_past_of_the_old_one() {
     let old = [(0, opened()), (100, opened()), (200, opened()), (1_000, Input::Removed), (1_020, closed(401))];
     let created = after(&[&old[..], &[(1_075, Input::Created)]].concat());
@@ -330,6 +339,13 @@ fn a_linked_phone_that_suddenly_needs_a_code_is_told_as_unlinked_once() {
     let (_, notices) = told(&[&wiped[..], &carousel].concat());
 
     assert_eq!(notices, [Notice::Connected, Notice::LoggedOut, Notice::Connected]);
+}
+
+#[test]
+fn a_code_after_an_outage_of_a_never_linked_instance_unlinks_nobody() {
+    let story: Vec<_> = storm(0).chain([(20_000, qr("a")), (30_000, Input::Connecting), (31_000, opened())]).collect();
+
+    assert_eq!(told(&story).1, [Notice::Connected]);
 }
 
 #[test]
