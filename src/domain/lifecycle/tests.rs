@@ -349,6 +349,13 @@ fn a_code_after_an_outage_of_a_never_linked_instance_unlinks_nobody() {
 }
 
 #[test]
+fn the_first_open_is_connected_and_not_back_even_after_an_outage() {
+    let story: Vec<_> = storm(0).chain([(20_000, opened())]).collect();
+
+    assert_eq!(told(&story).1, [Notice::Connected]);
+}
+
+#[test]
 fn a_row_written_by_an_older_version_loads() {
     let state: State = serde_json::from_str("{}").unwrap();
 
