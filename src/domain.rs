@@ -4,6 +4,7 @@
 pub mod caller;
 pub mod channel;
 pub mod close;
+pub mod emission;
 pub mod entry;
 pub mod error;
 pub mod event;
@@ -13,3 +14,4 @@ pub mod instance;
 pub mod lifecycle;
 pub mod time;
 pub mod webhook;
+pub mod words;
