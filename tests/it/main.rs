@@ -11,4 +11,4 @@
 
 //mod dependencies;
 mod judge;
-//mod tidy;
+mod tidy;
