@@ -9,6 +9,6 @@
     reason = "a test stops loudly; clippy.toml's switches reach only #[test] functions, not what they call"
 )]
 
-//mod dependencies;
+mod dependencies;
 mod judge;
 mod tidy;
