@@ -27,7 +27,8 @@ impl fmt::Display for Channel {
 /// One event that was posted, however often.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// What its frame shows as `data.id`, for a message, so unique among all users of the test; any name of the test's own when it is [`Trace::Unnamed`].
+    /// What its frame shows as `data.id`, for a message; any name of the test's own when it is [`Trace::Unnamed`].
+    /// Unique among all users of the test.
     pub event: String,
     pub user: String,
     pub trace: Trace,
