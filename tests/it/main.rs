@@ -1,1 +1,14 @@
-fn main() {}
+//! The one binary of tests that look at zapgate from outside, and at its own house rules.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test stops loudly; clippy.toml's switches reach only #[test] functions, not what they call"
+)]
+
+mod dependencies;
+mod judge;
+mod tidy;
