@@ -12,6 +12,7 @@ pub mod frame;
 pub mod ids;
 pub mod instance;
 pub mod lifecycle;
+pub mod masking;
 pub mod time;
 pub mod webhook;
 pub mod words;

@@ -42,6 +42,9 @@ pub struct State {
     /// a folded repeat), the change wants a `zapgate.status`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
+    /// Why nothing happens on a connection that has no reason of its own, for example `evolution_not_configured`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// The part of a [`View`] that can change by time alone.
@@ -123,7 +126,11 @@ pub fn step(state: &State, input: &Input, emitted: Millis, now: Millis) -> (Stat
 impl State {
     /// What the outside sees at `now`.
     pub fn view(&self, now: Millis) -> View {
-        self.facts.view(now)
+        let mut view = self.facts.view(now);
+        if view.status == Status::Disconnected && view.reason.is_none() {
+            view.reason.clone_from(&self.hint);
+        }
+        view
     }
 
     /// The hash of the code that belongs on the screen, and when it expires; `None` once anything newer is known.
