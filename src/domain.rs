@@ -13,3 +13,4 @@ pub mod instance;
 pub mod lifecycle;
 pub mod time;
 pub mod webhook;
+pub mod wire;

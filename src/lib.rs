@@ -8,3 +8,7 @@ pub mod domain;
 pub mod adapters;
 
 pub mod services;
+
+pub mod http;
+
+pub mod app;

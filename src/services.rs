@@ -1,1 +1,5 @@
 //! One room per thing zapgate does. May use `adapters` and `domain`; a sibling only through its public door.
+
+pub mod hub;
+pub mod live;
+pub mod tail;
