@@ -172,7 +172,7 @@ impl Subscription {
     /// gone by, or the log must be read once more: read on, then ask again.
     pub fn go_live(&self, sent: i64) -> bool {
         // The topic's lock keeps a frame from passing between the comparison and the first push.
-        let Some(topic) = self.hub.shared.topics.get_mut(&self.channel) else { return false };
+        let Some(topic) = self.hub.shared.topics.get(&self.channel) else { return false };
         topic.last_seq <= sent && self.queue.go_live()
     }
 
