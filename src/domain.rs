@@ -16,3 +16,4 @@ pub mod masking;
 pub mod time;
 pub mod webhook;
 pub mod words;
+pub mod wire;

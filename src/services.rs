@@ -1,3 +1,6 @@
 //! One room per thing zapgate does. May use `adapters` and `domain`; a sibling only through its public door.
 
+pub mod hub;
 pub mod ingest;
+pub mod live;
+pub mod tail;

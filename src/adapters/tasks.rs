@@ -37,6 +37,12 @@ impl Tasks {
         actix_web::rt::spawn(self.tracker.track_future(work));
     }
 
+    /// Cancelled when every loop is told to end: for work that is not a loop of ours but must end too, such as a
+    /// response that streams.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Tells every loop to end.
     pub fn cancel(&self) {
         self.stop.cancel();

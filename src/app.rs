@@ -1,0 +1,3 @@
+//! Composition: the only code that sees every floor.
+
+pub mod pumps;

@@ -1,0 +1,3 @@
+//! The JSON API, one file per noun.
+
+pub mod tail;

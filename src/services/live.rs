@@ -1,0 +1,219 @@
+//! One listener's stream: `hello`, then what it missed, read from the log, then what is published, with no gap and no
+//! repeat. Knows nothing of sockets; `http/sockets` and `http/sse` write what [`Listener::next`] gives.
+//!
+//! The sequence is proved where it leaves: a frame goes out only if its number follows the one before. A repeat is
+//! skipped; a gap, whoever made it, is filled from the log.
+
+mod hello;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::hub::{Frame, Hub, Received, Subscription};
+use crate::adapters::clock::Clock;
+use crate::adapters::store::Store;
+use crate::adapters::store::channels::Opening;
+use crate::domain::channel::{Channel, Epoch, Position};
+use crate::domain::close::Close;
+use crate::domain::entry::Entry;
+use crate::domain::error::Error;
+use crate::domain::frame;
+use crate::domain::instance::Qr;
+use crate::domain::time::Millis;
+
+/// Opens listeners.
+#[derive(Debug)]
+pub struct Live {
+    hub: Hub,
+    store: Store,
+    clock: Clock,
+    epoch: Epoch,
+}
+
+impl Live {
+    pub fn new(hub: Hub, store: Store, clock: Clock, epoch: Epoch) -> Self {
+        Self { hub, store, clock, epoch }
+    }
+
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// Opens a stream of `channel`, after `from` if that can be recovered. Whether the caller may is decided before.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn listen(self: &Arc<Self>, channel: Channel, from: Option<&Position>) -> Result<Listener, Error> {
+        // Subscribed before the log is read, so that nothing committed from here on can be missed by both.
+        let subscription = self.hub.subscribe(channel);
+        let opening = self.store.opening(subscription.channel()).await?;
+        let recovered = from.map(|from| from.seq).filter(|_| self.can_recover(from, &opening));
+        let sent = recovered.unwrap_or(opening.head);
+        let text = hello::text(&self.epoch, sent, recovered.is_some(), &opening.snapshot, self.clock.now());
+        Ok(Listener {
+            live: Arc::clone(self),
+            subscription,
+            sent,
+            waiting: VecDeque::new(),
+            hello: Some(Frame { seq: sent, text }),
+            phase: Phase::Reading { at_end: sent == opening.head },
+            page_rows: FIRST_PAGE_ROWS,
+            vain_reads: 0,
+        })
+    }
+
+    fn can_recover(&self, from: Option<&Position>, opening: &Opening) -> bool {
+        from.is_some_and(|from| {
+            from.epoch == self.epoch
+                && (opening.kept_from - 1..=opening.head).contains(&from.seq)
+                && opening.head - from.seq <= self.hub.config().recovery_max_events
+        })
+    }
+}
+
+/// A page of the log grows and shrinks between these, so that it holds about [`PAGE_BYTES`] of rows: a listener's
+/// memory is bounded although a row may carry a picture.
+const FIRST_PAGE_ROWS: i64 = 50;
+const MAX_PAGE_ROWS: i64 = 500;
+const PAGE_BYTES: usize = 1 << 20;
+
+/// Reads that may find nothing although the hub has heard of more, before the listener gives up.
+const MAX_VAIN_READS: u32 = 40;
+const VAIN_READ_PAUSE: Duration = Duration::from_millis(50);
+
+/// One listener's stream of frames.
+#[derive(Debug)]
+pub struct Listener {
+    live: Arc<Live>,
+    subscription: Subscription,
+    /// The number last handed out; the next frame's is one more.
+    sent: i64,
+    /// A page of the log, rendered.
+    waiting: VecDeque<Frame>,
+    hello: Option<Frame>,
+    phase: Phase,
+    page_rows: i64,
+    vain_reads: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// `at_end`: a read begun after subscribing (or after falling behind) has shown that nothing follows `waiting`.
+    Reading {
+        at_end: bool,
+    },
+    Live,
+}
+
+impl Listener {
+    pub fn epoch(&self) -> &Epoch {
+        self.live.epoch()
+    }
+
+    /// The next frame, `hello` first. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// Why the stream ends: the reader was too slow, the log no longer has what comes next, or it can't be read.
+    pub async fn next(&mut self) -> Result<Frame, Close> {
+        if let Some(hello) = self.hello.take() {
+            return Ok(hello);
+        }
+        loop {
+            if let Some(frame) = self.waiting.pop_front() {
+                // Retention can overtake a slow recovery; the client learns it by `recovered:false` at its return.
+                return if self.follows(&frame) { Ok(self.hand_out(frame)) } else { Err(Close::SLOW) };
+            }
+            match self.phase {
+                Phase::Reading { at_end: true } if self.subscription.go_live(self.sent) => {
+                    (self.phase, self.vain_reads) = (Phase::Live, 0);
+                }
+                Phase::Reading { .. } => self.read_on().await?,
+                Phase::Live => match self.subscription.next().await {
+                    Received::Frame(frame) if self.follows(&frame) => return Ok(self.hand_out(frame)),
+                    Received::Frame(frame) if frame.seq <= self.sent => {}
+                    Received::Frame(_) => self.subscription.fall_behind(),
+                    Received::Behind => self.phase = Phase::Reading { at_end: false },
+                    Received::Closed(close) => return Err(close),
+                },
+            }
+        }
+    }
+
+    /// Waits until this listener is too slow, for a writer stuck on its socket.
+    pub fn overflowed(&self) -> impl Future<Output = ()> + 'static {
+        self.subscription.overflowed()
+    }
+
+    fn follows(&self, frame: &Frame) -> bool {
+        frame.seq == self.sent + 1
+    }
+
+    fn hand_out(&mut self, frame: Frame) -> Frame {
+        self.sent = frame.seq;
+        frame
+    }
+
+    async fn read_on(&mut self) -> Result<(), Close> {
+        self.read_page().await.map_err(|e| {
+            warn!(error = &e as &dyn std::error::Error, "a listener could not read its channel's log");
+            Close::GOING_AWAY
+        })
+    }
+
+    async fn read_page(&mut self) -> Result<(), Error> {
+        if self.vain_reads > MAX_VAIN_READS {
+            return Err(Error::Internal("the log lacks rows that were announced"));
+        }
+        if self.vain_reads > 1 {
+            tokio::time::sleep(VAIN_READ_PAUSE).await;
+        }
+        let entries = self.live.store.entries_on(self.subscription.channel(), self.sent, self.page_rows).await?;
+        let frames = self.render(&entries).await?;
+        self.vain_reads = if entries.is_empty() { self.vain_reads + 1 } else { 0 };
+        self.phase = Phase::Reading { at_end: i64::try_from(entries.len()).is_ok_and(|rows| rows < self.page_rows) };
+        self.page_rows = rows_of_next_page(self.page_rows, entries.iter().map(|entry| entry.body.len()).sum());
+        self.waiting = frames;
+        Ok(())
+    }
+
+    async fn render(&self, entries: &[Entry]) -> Result<VecDeque<Frame>, Error> {
+        let now = self.live.clock.now();
+        let mut frames = VecDeque::with_capacity(entries.len());
+        for entry in entries {
+            let Some(seq) = entry.seq_on(self.subscription.channel()) else { continue };
+            let qr = self.code_on_show(entry, now).await?;
+            frames.push_back(Frame { seq, text: frame::text(entry, seq, &frame::body(entry, qr.as_ref(), now)) });
+        }
+        Ok(frames)
+    }
+
+    /// The code a row announced, if it can still be valid: it is kept in the instance's row only.
+    async fn code_on_show(&self, entry: &Entry, now: Millis) -> Result<Option<Qr>, Error> {
+        let announced = entry.outcome.as_ref().and_then(|outcome| outcome.qr.as_ref());
+        if announced.is_none_or(|mark| mark.expires_at <= now) {
+            return Ok(None);
+        }
+        let instance = self.live.store.instance_named(&entry.instance).await?;
+        Ok(instance.filter(|instance| instance.user == entry.user).and_then(|instance| instance.qr))
+    }
+}
+
+fn rows_of_next_page(rows: i64, bytes: usize) -> i64 {
+    let next = match bytes {
+        _ if bytes > PAGE_BYTES => rows / 2,
+        _ if bytes < PAGE_BYTES / 2 => rows * 2,
+        _ => rows,
+    };
+    next.clamp(1, MAX_PAGE_ROWS)
+}

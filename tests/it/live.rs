@@ -1,0 +1,7 @@
+//! Live delivery: the seam between log and live, limits, and the sockets themselves.
+
+mod rig;
+mod seam;
+mod sockets;
+mod sse;
+mod tail;
