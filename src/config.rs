@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use crate::http::door::DoorConfig;
+use crate::http::limits::LimitsConfig;
 use crate::services::hub::HubConfig;
 use crate::services::identity::IdentityConfig;
 use crate::services::ingest::IngestConfig;
@@ -26,6 +28,10 @@ pub struct Settings {
     pub webhook_url: Option<Url>,
     #[command(flatten)]
     pub identity: IdentityConfig,
+    #[command(flatten)]
+    pub door: DoorConfig,
+    #[command(flatten)]
+    pub limits: LimitsConfig,
     #[command(flatten)]
     pub ingest: IngestConfig,
     #[command(flatten)]
@@ -53,11 +59,6 @@ pub struct ListenConfig {
 impl ListenConfig {
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
-    }
-
-    /// Where a client on this machine finds the server.
-    pub fn local_url(&self) -> String {
-        format!("http://{}", SocketAddr::new(reachable(self.host), self.port))
     }
 }
 
@@ -89,6 +90,8 @@ impl Settings {
     /// Looks at everything at once, so that an operator mends all in one go. Never shows a secret.
     pub fn check(&self) -> Findings {
         let mut found = Findings { faults: self.identity.validate(), warnings: Vec::new() };
+        found.faults.extend(self.door.validate());
+        found.faults.extend(self.limits.validate());
         if let Err(fault) = self.database_path() {
             found.faults.push(fault);
         }
@@ -153,6 +156,11 @@ impl Settings {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => format!("http://{}", SocketAddr::new(reachable(bound.ip()), bound.port())),
         }
+    }
+
+    /// Where a client on this machine finds the server that listens on `bound`.
+    pub fn local_url(&self, bound: SocketAddr) -> String {
+        format!("http://{}", SocketAddr::new(reachable(bound.ip()), bound.port()))
     }
 
     pub fn shutdown_grace(&self) -> Duration {

@@ -24,7 +24,7 @@ use crate::services::instances::Instances;
 
 /// What the webhook routes need.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub struct Intake {
     pub ingest: Ingest,
     pub proofs: Data<Proofs>,
     pub instances: Instances,
@@ -33,7 +33,7 @@ pub struct Door {
     pub max_bytes: usize,
 }
 
-impl Door {
+impl Intake {
     pub fn new(config: &IngestConfig, ingest: Ingest, proofs: Proofs, instances: Instances, store: Store, clock: Clock) -> Self {
         Self { ingest, proofs: Data::new(proofs), instances, store, clock, max_bytes: config.webhook_max_bytes }
     }
@@ -78,8 +78,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
     (status = 422, description = "an ending that could not be committed and must not be sent again"),
     (status = 503, description = "could not commit now; send again")))]
 #[actix_web::post("/api/webhook/user/{user_id}")]
-async fn of_user(request: HttpRequest, path: web::Path<String>, body: web::Payload, door: Data<Door>) -> Result<web::Json<Answer>, Problem> {
-    receive_for(&request, &path, body, &door).await
+async fn of_user(request: HttpRequest, path: web::Path<String>, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+    receive_for(&request, &path, body, &intake).await
 }
 
 /// Webhook of one user's instance, by event
@@ -89,56 +89,56 @@ async fn of_user_by_event(
     request: HttpRequest,
     path: web::Path<(String, String)>,
     body: web::Payload,
-    door: Data<Door>,
+    intake: Data<Intake>,
 ) -> Result<web::Json<Answer>, Problem> {
-    receive_for(&request, &path.0, body, &door).await
+    receive_for(&request, &path.0, body, &intake).await
 }
 
 /// Webhook of any instance
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
 #[actix_web::post("/api/webhook/evolution")]
-async fn evolution(request: HttpRequest, body: web::Payload, door: Data<Door>) -> Result<web::Json<Answer>, Problem> {
-    receive(&request, None, body, &door).await
+async fn evolution(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+    receive(&request, None, body, &intake).await
 }
 
 /// Webhook of any instance, by event
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer)))]
 #[actix_web::post("/api/webhook/evolution/{event}")]
-async fn evolution_by_event(request: HttpRequest, body: web::Payload, door: Data<Door>) -> Result<web::Json<Answer>, Problem> {
-    receive(&request, None, body, &door).await
+async fn evolution_by_event(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+    receive(&request, None, body, &intake).await
 }
 
 /// Webhook of any instance, under source 004's first name for it
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
 #[actix_web::post("/api/webhook/whatsapp")]
-async fn whatsapp(request: HttpRequest, body: web::Payload, door: Data<Door>) -> Result<web::Json<Answer>, Problem> {
-    receive(&request, None, body, &door).await
+async fn whatsapp(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+    receive(&request, None, body, &intake).await
 }
 
 /// Webhook of any instance, under source 004's first name for it, by event
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer)))]
 #[actix_web::post("/api/webhook/whatsapp/{event}")]
-async fn whatsapp_by_event(request: HttpRequest, body: web::Payload, door: Data<Door>) -> Result<web::Json<Answer>, Problem> {
-    receive(&request, None, body, &door).await
+async fn whatsapp_by_event(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+    receive(&request, None, body, &intake).await
 }
 
-async fn receive_for(request: &HttpRequest, user: &str, body: web::Payload, door: &Door) -> Result<web::Json<Answer>, Problem> {
-    let instance = door.instances.name_of(&UserId::named_by_admin(user)?);
-    receive(request, Some(instance), body, door).await
+async fn receive_for(request: &HttpRequest, user: &str, body: web::Payload, intake: &Intake) -> Result<web::Json<Answer>, Problem> {
+    let instance = intake.instances.name_of(&UserId::named_by_admin(user)?);
+    receive(request, Some(instance), body, intake).await
 }
 
-async fn receive(request: &HttpRequest, expected: Option<InstanceName>, body: web::Payload, door: &Door) -> Result<web::Json<Answer>, Problem> {
-    let received = door.clock.now();
+async fn receive(request: &HttpRequest, expected: Option<InstanceName>, body: web::Payload, intake: &Intake) -> Result<web::Json<Answer>, Problem> {
+    let received = intake.clock.now();
     let presented = presented(request);
-    let early = door.proofs.check(presented, expected.as_ref(), received);
+    let early = intake.proofs.check(presented, expected.as_ref(), received);
     let deferred = expected.is_none() && matches!(early, Err(Error::ProofInvalid(_)));
     if let (Err(refusal), false) = (early, deferred) {
-        return Err(refuse(door, expected.as_ref(), refusal).await.into());
+        return Err(refuse(intake, expected.as_ref(), refusal).await.into());
     }
     require_plain_json(request)?;
-    let bytes = read_body(request, body, door, received).await?;
-    let webhook = understand(request, &bytes, expected.as_ref(), presented, door, received).await?;
-    let verdict = door.ingest.accept(webhook, received).await?;
+    let bytes = read_body(request, body, intake, received).await?;
+    let webhook = understand(request, &bytes, expected.as_ref(), presented, intake, received).await?;
+    let verdict = intake.ingest.accept(webhook, received).await?;
     Ok(web::Json(verdict.into()))
 }
 
@@ -169,7 +169,7 @@ const PIECE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads the whole body, or refuses it when it is larger than the limit: then the rest is read and thrown away, within
 /// reason, so that the sender sees the answer, and the head goes to the dead letters.
-async fn read_body(request: &HttpRequest, mut body: web::Payload, door: &Door, now: Millis) -> Result<Bytes, Error> {
+async fn read_body(request: &HttpRequest, mut body: web::Payload, intake: &Intake, now: Millis) -> Result<Bytes, Error> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     let mut kept = BytesMut::with_capacity(announced.unwrap_or(0).min(64 << 10));
     let mut size = 0usize;
@@ -183,25 +183,25 @@ async fn read_body(request: &HttpRequest, mut body: web::Payload, door: &Door, n
         };
         let piece = piece.map_err(|_| Error::NotJson(String::from("the body was cut short")))?;
         size += piece.len();
-        if size <= door.max_bytes {
+        if size <= intake.max_bytes {
             kept.extend_from_slice(&piece);
-        } else if size > door.max_bytes.saturating_mul(2) {
+        } else if size > intake.max_bytes.saturating_mul(2) {
             break;
         }
     }
-    if size > door.max_bytes {
-        let cause = Error::TooLarge { limit_bytes: door.max_bytes };
+    if size > intake.max_bytes {
+        let cause = Error::TooLarge { limit_bytes: intake.max_bytes };
         let size = announced.unwrap_or(size).max(size);
-        letters::keep(&door.store, &cause, request.path(), &kept, size, now).await;
-        door.instances.alert_refusal(named_by(request, door).as_ref(), &cause, now).await;
+        letters::keep(&intake.store, &cause, request.path(), &kept, size, now).await;
+        intake.instances.alert_refusal(named_by(request, intake).as_ref(), &cause, now).await;
         return Err(cause);
     }
     Ok(kept.freeze())
 }
 
-fn named_by(request: &HttpRequest, door: &Door) -> Option<InstanceName> {
+fn named_by(request: &HttpRequest, intake: &Intake) -> Option<InstanceName> {
     let user = request.match_info().get("user_id")?;
-    UserId::named_by_admin(user).ok().map(|user| door.instances.name_of(&user))
+    UserId::named_by_admin(user).ok().map(|user| intake.instances.name_of(&user))
 }
 
 /// Parses the body and makes sure that the proof covers the instance it names.
@@ -210,33 +210,33 @@ async fn understand(
     bytes: &Bytes,
     expected: Option<&InstanceName>,
     presented: Presented<'_>,
-    door: &Door,
+    intake: &Intake,
     now: Millis,
 ) -> Result<Webhook, Error> {
-    let undivided = door.proofs.check(presented, expected, now);
+    let undivided = intake.proofs.check(presented, expected, now);
     let issued_at = undivided.as_ref().ok().and_then(|proof: &Proof| proof.issued_at);
     let mut webhook = match webhook::parse(bytes, expected, issued_at) {
         Ok(webhook) => webhook,
         // Nothing of an unproven body is kept, and its faults are not explained.
         Err(_) if undivided.is_err() => return Err(undivided.err().unwrap_or(Error::ProofMissing)),
-        Err(mismatch @ Error::InstanceMismatch) => return Err(refuse(door, expected, mismatch).await),
+        Err(mismatch @ Error::InstanceMismatch) => return Err(refuse(intake, expected, mismatch).await),
         Err(cause) => {
-            letters::keep(&door.store, &cause, request.path(), bytes, bytes.len(), now).await;
+            letters::keep(&intake.store, &cause, request.path(), bytes, bytes.len(), now).await;
             return Err(cause);
         }
     };
     if undivided.is_err() {
-        match door.proofs.check(presented, Some(&webhook.instance), now) {
+        match intake.proofs.check(presented, Some(&webhook.instance), now) {
             Ok(proof) => webhook.emission.issued_at = proof.issued_at,
-            Err(refusal) => return Err(refuse(door, Some(&webhook.instance), refusal).await),
+            Err(refusal) => return Err(refuse(intake, Some(&webhook.instance), refusal).await),
         }
     }
     Ok(webhook)
 }
 
 /// A refusal is final for Evolution: the operator must hear of it when the instance is one of ours.
-async fn refuse(door: &Door, instance: Option<&InstanceName>, refusal: Error) -> Error {
-    door.instances.alert_refusal(instance, &refusal, door.clock.now()).await;
+async fn refuse(intake: &Intake, instance: Option<&InstanceName>, refusal: Error) -> Error {
+    intake.instances.alert_refusal(instance, &refusal, intake.clock.now()).await;
     refusal
 }
 

@@ -15,7 +15,7 @@ use crate::domain::webhook;
 use crate::http::api::page::{Cursor, Page, PageQuery};
 use crate::http::extract::Admin;
 use crate::http::problem::Problem;
-use crate::http::webhook::{Answer, Door};
+use crate::http::webhook::{Answer, Intake};
 use crate::services::instances::Instances;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -77,13 +77,13 @@ async fn letter(_: Admin, id: Path<i64>, store: Data<Store>) -> Result<Json<Lett
 /// What is stored of it is marked late and changes no instance state. A letter that still can't be understood stays.
 #[utoipa::path(tag = "aside", params(("id" = i64, Path)), responses((status = 200, body = Answer), (status = 400), (status = 404)))]
 #[actix_web::post("/api/dead-letters/{id}/replay")]
-async fn replay(_: Admin, id: Path<i64>, door: Data<Door>) -> Result<Json<Answer>, Problem> {
-    let letter = door.store.letter(*id).await?.ok_or(Error::NotFound("dead letter"))?;
+async fn replay(_: Admin, id: Path<i64>, intake: Data<Intake>) -> Result<Json<Answer>, Problem> {
+    let letter = intake.store.letter(*id).await?.ok_or(Error::NotFound("dead letter"))?;
     let user = letter.path.strip_prefix("/api/webhook/user/").and_then(|rest| rest.split('/').next());
-    let expected = user.map(UserId::named_by_admin).transpose()?.map(|user| door.instances.name_of(&user));
+    let expected = user.map(UserId::named_by_admin).transpose()?.map(|user| intake.instances.name_of(&user));
     let webhook = webhook::parse(&Bytes::from(letter.body), expected.as_ref(), None)?;
-    let verdict = door.ingest.accept_late(webhook, Millis(letter.at), None).await?;
-    door.store.drop_letters(Some(*id)).await?;
+    let verdict = intake.ingest.accept_late(webhook, Millis(letter.at), None).await?;
+    intake.store.drop_letters(Some(*id)).await?;
     Ok(Json(verdict.into()))
 }
 

@@ -12,7 +12,7 @@ use crate::adapters::store::Store;
 use crate::domain::caller::Caller;
 use crate::http::extract;
 use crate::http::problem::Problem;
-use crate::http::webhook::Door;
+use crate::http::webhook::Intake;
 
 /// The OpenAPI document, rendered once.
 #[derive(Clone, Debug)]
@@ -27,19 +27,19 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// `{"status":"ok"}` for anybody; the queue, the counts and the store for an operator.
 #[utoipa::path(tag = "operations", responses((status = 200, description = "alive")))]
 #[actix_web::get("/health")]
-async fn health(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
     let operator = extract::caller(&request).await.is_ok_and(|caller: Caller| caller.admin);
     if !operator {
         return HttpResponse::Ok().json(json!({"status": "ok"}));
     }
-    let counts = door.ingest.counts();
+    let counts = intake.ingest.counts();
     let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     HttpResponse::Ok().json(json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
-        "diskNearlyFull": door.ingest.disk_is_low(),
+        "diskNearlyFull": intake.ingest.disk_is_low(),
         "ingest": {
-            "waiting": door.ingest.waiting(),
+            "waiting": intake.ingest.waiting(),
             "stored": read(&counts.stored),
             "duplicates": read(&counts.duplicates),
             "duplicatesDiffering": read(&counts.duplicates_differing),
@@ -57,9 +57,9 @@ async fn health(request: HttpRequest, door: Data<Door>) -> HttpResponse {
 /// 200 when the database answers and is migrated, else 503.
 #[utoipa::path(tag = "operations", responses((status = 200, description = "ready"), (status = 503, description = "not ready")))]
 #[actix_web::get("/ready")]
-async fn ready(store: Data<Store>, door: Data<Door>) -> HttpResponse {
+async fn ready(store: Data<Store>, intake: Data<Intake>) -> HttpResponse {
     let database = store.last_entry_id().await.is_ok();
-    let disk = !door.ingest.disk_is_low();
+    let disk = !intake.ingest.disk_is_low();
     let body = json!({
         "status": if database && disk { "ready" } else { "not_ready" },
         "database": if database { "ok" } else { "failing" },

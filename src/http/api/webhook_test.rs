@@ -13,7 +13,7 @@ use crate::domain::ids::UserId;
 use crate::domain::webhook;
 use crate::http::extract::Admin;
 use crate::http::problem::Problem;
-use crate::http::webhook::{Answer, Door};
+use crate::http::webhook::{Answer, Intake};
 use crate::services::hub::Hub;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -44,14 +44,14 @@ const EVENT: &str = "gateway.test";
 /// Run a synthetic event through the real pipeline
 #[utoipa::path(tag = "webhooks", request_body = Wanted, responses((status = 200, body = Tested), (status = 404)))]
 #[actix_web::post("/api/webhook/test")]
-async fn test(_: Admin, wanted: Json<Wanted>, door: Data<Door>, hub: Data<Hub>) -> Result<Json<Tested>, Problem> {
+async fn test(_: Admin, wanted: Json<Wanted>, intake: Data<Intake>, hub: Data<Hub>) -> Result<Json<Tested>, Problem> {
     let user = UserId::named_by_admin(&wanted.user_id)?;
-    let name = door.instances.name_of(&user);
-    door.store.instance_named(&name).await?.ok_or(Error::NotFound("instance"))?;
-    let now = door.clock.now();
+    let name = intake.instances.name_of(&user);
+    intake.store.instance_named(&name).await?.ok_or(Error::NotFound("instance"))?;
+    let now = intake.clock.now();
     let body = json!({"event": EVENT, "instance": name, "data": {"nonce": Uuid::now_v7()}, "date_time": now.to_string()});
     let webhook = webhook::parse(&Bytes::from(body.to_string()), Some(&name), Some(now))?;
     let sockets = hub.listeners(&Channel::User(user));
-    let verdict = door.ingest.accept(webhook, now).await?;
+    let verdict = intake.ingest.accept(webhook, now).await?;
     Ok(Json(Tested { stored: verdict.into(), kind: "evolution.gateway.test", sockets }))
 }
