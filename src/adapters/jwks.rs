@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use reqwest::{Client, Url};
+use reqwest::Client;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tracing::warn;
+use url::Url;
 
 use crate::domain::error::Error;
 use crate::domain::time::Millis;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HOST, ORIGIN};
+use actix_web::http::uri::Authority;
 use clap::Args;
 use ipnet::IpNet;
 use url::Url;
@@ -81,7 +82,7 @@ impl Door {
     /// Whether the client spoke https to us or to our proxy.
     pub fn is_https(&self, request: &HttpRequest) -> bool {
         let secure = |value: &str| value.eq_ignore_ascii_case("https");
-        request.app_config().secure() || self.from_proxy(request, "x-forwarded-proto").is_some_and(secure)
+        request.app_config().secure() || self.forwarded(request, "x-forwarded-proto").is_some_and(secure)
     }
 
     /// Our own origin as this client reaches it, such as `https://zap.example.com`.
@@ -114,13 +115,13 @@ impl Door {
     }
 
     fn host<'a>(&self, request: &'a HttpRequest) -> &'a str {
-        let forwarded = self.from_proxy(request, "x-forwarded-host");
+        let forwarded = self.forwarded(request, "x-forwarded-host");
         let named = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
-        forwarded.or_else(named).or_else(|| request.uri().authority().map(|a| a.as_str())).unwrap_or_default()
+        forwarded.or_else(named).or_else(|| request.uri().authority().map(Authority::as_str)).unwrap_or_default()
     }
 
     /// The last value of a header, as the proxy next to us wrote it; nothing when the peer is no proxy of ours.
-    fn from_proxy<'a>(&self, request: &'a HttpRequest, header: &str) -> Option<&'a str> {
+    fn forwarded<'a>(&self, request: &'a HttpRequest, header: &str) -> Option<&'a str> {
         if !self.trusts(peer(request)) {
             return None;
         }

@@ -116,6 +116,7 @@ async fn caller(request: &HttpRequest) -> Result<Caller, Error> {
     let (door, identity) = (shared::<Door>(request)?, shared::<Identity>(request)?);
     let attempt = match bearer(request) {
         Some(bearer) => identity.caller_by_bearer(bearer).await,
+        None if !session_cookie::is_present(request) => Err(Error::CredentialsMissing),
         None => door.own_origin(request).and_then(|origin| by_cookie(&identity, request, origin)),
     };
     admit(&door, request, attempt)

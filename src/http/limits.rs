@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn failures_are_counted_by_ipv4_address_and_by_ipv6_network() {
         let limits = Limits::new(LimitsConfig { rate_failed_auth_per_min: 1, ..LimitsConfig::default() });
-        let mut fails = |address: &str| limits.failure_from(address.parse().unwrap()).is_err();
+        let fails = |address: &str| limits.failure_from(address.parse().unwrap()).is_err();
 
         assert!(!fails("2001:db8:1:2::1"));
         assert!(fails("2001:db8:1:2:ffff::9"));

@@ -2,9 +2,10 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::future::{Ready, ready};
 use std::time::Duration;
 
-use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError};
+use actix_web::error::{JsonPayloadError, QueryPayloadError};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Serialize;
@@ -168,7 +169,7 @@ pub fn json_config() -> web::JsonConfig {
 pub fn query_config() -> web::QueryConfig {
     web::QueryConfig::default().error_handler(|fault, _| {
         let problem = match &fault {
-            QueryPayloadError::Deserialize(what) => what.to_string(),
+            QueryPayloadError::Deserialize(what) => without_values(&what.to_string()),
             _ => "is not readable".to_owned(),
         };
         Problem(Error::BadInput { field: "query", problem }).into()
@@ -177,13 +178,8 @@ pub fn query_config() -> web::QueryConfig {
 
 /// Path parameters, faults as problems.
 pub fn path_config() -> web::PathConfig {
-    web::PathConfig::default().error_handler(|fault, _| {
-        let problem = match &fault {
-            PathError::Deserialize(what) => what.to_string(),
-            _ => "is not readable".to_owned(),
-        };
-        Problem(Error::BadInput { field: "path", problem }).into()
-    })
+    web::PathConfig::default()
+        .error_handler(|_, _| Problem(Error::bad_input("path", "has a part of the wrong form")).into())
 }
 
 /// The answer where no route fits: 405 when the address is known with another method, else 404. For
@@ -191,11 +187,12 @@ pub fn path_config() -> web::PathConfig {
 ///
 /// # Errors
 /// Always.
-pub async fn no_route(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    Err(Problem(match request.match_pattern() {
+#[expect(clippy::needless_pass_by_value, reason = "actix hands a handler its arguments by value")]
+pub fn no_route(request: HttpRequest) -> Ready<Result<HttpResponse, Problem>> {
+    ready(Err(Problem(match request.match_pattern() {
         Some(_) => Error::MethodNotAllowed(request.method().to_string()),
         None => Error::NotFound("address"),
-    }))
+    })))
 }
 
 fn of_json(fault: &JsonPayloadError) -> Error {
@@ -205,10 +202,20 @@ fn of_json(fault: &JsonPayloadError) -> Error {
         }
         JsonPayloadError::ContentType => Error::UnsupportedMedia("the body must be application/json"),
         JsonPayloadError::Deserialize(what) => match what.classify() {
-            Category::Data => Error::BadInput { field: "body", problem: format!("does not fit: {what}") },
+            Category::Data => Error::BadInput { field: "body", problem: without_values(&what.to_string()) },
             _ => Error::NotJson(what.to_string()),
         },
         _ => Error::BadInput { field: "body", problem: "could not be read".to_owned() },
+    }
+}
+
+/// What a deserialiser complains about, but not the value it quotes: problems are logged, and the value may be anything.
+fn without_values(complaint: &str) -> String {
+    let wanted = complaint.rsplit_once(", expected ").map(|(_, wanted)| format!("does not fit: expected {wanted}"));
+    match wanted {
+        Some(wanted) => wanted,
+        None if complaint.starts_with("missing field") => format!("does not fit: {complaint}"),
+        None => "does not fit".to_owned(),
     }
 }
 
@@ -216,7 +223,8 @@ fn of_json(fault: &JsonPayloadError) -> Error {
 mod tests {
     use super::*;
     use actix_web::body::to_bytes;
-    use actix_web::{App, post, test};
+    use actix_web::test::TestRequest;
+    use actix_web::{App, post};
     use serde::Deserialize;
     use serde_json::Value;
 
@@ -313,7 +321,35 @@ mod tests {
         }
 
         assert!(table.iter().all(|line| !line.contains("secret cause")));
-        insta::assert_snapshot!(table.join("\n"), @"");
+        insta::assert_snapshot!(table.join("\n"), @r#"
+        400 bad_input | A value in the request is not valid | `userId` is empty
+        400 not_json | The body is not JSON | the body is not valid JSON: expected value at line 1 column 1
+        400 no_event | The webhook names no event | the webhook names no event
+        400 no_instance | The webhook names no instance | neither the path nor the body names an instance
+        401 credentials_missing | Credentials are missing | credentials are missing · Bearer
+        401 credentials_invalid | The credentials are not valid | the credentials are not valid: the token has no exp · Bearer error="invalid_token"
+        401 credentials_expired | The credentials expired | the credentials expired or were revoked · Bearer error="invalid_token"
+        401 webhook_proof_missing | The webhook carries no proof | the webhook carries no proof that it comes from this installation's Evolution API
+        401 webhook_proof_invalid | The webhook's proof is not valid | the webhook's proof is not valid: it was signed too long ago
+        401 instance_mismatch | The webhook is for another instance | the path and the body name different instances
+        403 not_yours | That belongs to somebody else | that belongs to somebody else
+        403 admin_only | Only an operator may do that | only an operator may do that
+        403 scope_missing | The token lacks a scope | the token lacks the scope `sessions`
+        403 foreign_origin | This origin is not allowed | requests from this origin are not allowed
+        404 not_found | Not found | there is no such instance
+        405 method_not_allowed | This method is not allowed here | this address doesn't know the method PUT
+        413 too_large | The body is too large | the body is larger than 1024 bytes
+        415 unsupported_media | The body's type is not supported | the body must be application/json
+        429 too_many_requests | Too many requests | too many requests · retry after 2
+        422 ending_not_stored | The ending could not be stored | this ending could not be stored and must not be sent again
+        503 overloaded | Overloaded | Overloaded. Try again in a moment. · retry after 5
+        503 disk_nearly_full | The disk is nearly full | The disk is nearly full. Try again in a moment. · retry after 5
+        503 quarantine_full | The quarantine is full | The quarantine is full. Try again in a moment. · retry after 5
+        503 stopping | The server is stopping | The server is stopping. Try again in a moment. · retry after 5
+        503 store_unavailable | The store is not available | The store is not available. Try again in a moment. · retry after 5
+        503 key_set_unreachable | The identity provider's keys could not be read | The identity provider's keys could not be read. Try again in a moment. · retry after 5
+        500 internal | Internal error | Internal error. The log of the server knows more.
+        "#);
     }
 
     #[derive(Deserialize)]
@@ -327,16 +363,25 @@ mod tests {
         HttpResponse::Ok().finish()
     }
 
+    #[test]
+    fn a_complaint_says_what_was_expected_and_never_what_came() {
+        let complaint = |json| without_values(&serde_json::from_str::<Body>(json).err().unwrap().to_string());
+
+        assert_eq!(complaint(r#"{"number":"5511, expected x"}"#), "does not fit: expected u32 at line 1 column 28");
+        assert_eq!(complaint("{}"), "does not fit: missing field `number` at line 1 column 2");
+        assert_eq!(without_values("unknown field `5511`"), "does not fit");
+    }
+
     async fn posted(content_type: &'static str, body: impl Into<web::Bytes>) -> (u16, String) {
         let app = App::new().app_data(json_config()).service(takes_body).default_service(web::to(no_route));
-        let app = test::init_service(app).await;
-        let request = test::TestRequest::post().uri("/body").insert_header((header::CONTENT_TYPE, content_type));
-        let response = test::call_service(&app, request.set_payload(body).to_request()).await;
+        let app = actix_web::test::init_service(app).await;
+        let request = TestRequest::post().uri("/body").insert_header((header::CONTENT_TYPE, content_type));
+        let response = actix_web::test::call_service(&app, request.set_payload(body).to_request()).await;
         let status = response.status().as_u16();
         if status == 200 {
             return (status, String::new());
         }
-        let body: Value = test::read_body_json(response).await;
+        let body: Value = actix_web::test::read_body_json(response).await;
         (status, body["code"].as_str().unwrap().to_owned())
     }
 
@@ -354,12 +399,12 @@ mod tests {
     #[actix_web::test]
     async fn an_unknown_address_is_404_and_a_known_one_with_another_method_405() {
         let app = App::new().service(takes_body).default_service(web::to(no_route));
-        let app = test::init_service(app).await;
+        let app = actix_web::test::init_service(app).await;
 
         for (path, status, code) in [("/nowhere", 404, "not_found"), ("/body", 405, "method_not_allowed")] {
-            let response = test::call_service(&app, test::TestRequest::get().uri(path).to_request()).await;
+            let response = actix_web::test::call_service(&app, TestRequest::get().uri(path).to_request()).await;
             assert_eq!(response.status().as_u16(), status);
-            let body: Value = test::read_body_json(response).await;
+            let body: Value = actix_web::test::read_body_json(response).await;
             assert_eq!(body["code"], code);
         }
     }

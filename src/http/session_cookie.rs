@@ -24,6 +24,11 @@ pub fn seal(identity: &Identity, session: &Session, https: bool) -> Result<Cooki
     jar.get(NAME).cloned().ok_or(Error::Internal("a session could not be sealed"))
 }
 
+/// Whether the request has such a cookie, readable or not.
+pub fn is_present(request: &HttpRequest) -> bool {
+    request.cookie(NAME).is_some()
+}
+
 /// The caller of the request's cookie.
 ///
 /// # Errors

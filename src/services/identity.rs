@@ -30,7 +30,7 @@ use crate::domain::caller::Caller;
 use crate::domain::error::Error;
 use crate::domain::ids::UserId;
 use crate::domain::time::Millis;
-use grant::StoredCaller;
+use grant::StoredSession;
 use revocation::Revocations;
 use tokens::Tokens;
 
@@ -38,7 +38,7 @@ use tokens::Tokens;
 const COOKIE_KEY_BYTES: usize = 64;
 
 /// Longest life of a dashboard session (INTERFACE §2).
-const LONGEST_SESSION: Duration = Duration::from_secs(8 * 3600);
+const LONGEST_SESSION: Duration = Duration::from_hours(8);
 
 /// A dashboard session to be sealed into a cookie.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Identity {
             metrics: config
                 .metrics_token
                 .as_ref()
-                .map(|token| token.expose_secret())
+                .map(ExposeSecret::expose_secret)
                 .filter(|t| !t.is_empty())
                 .map(digest),
             tokens,
@@ -112,21 +112,26 @@ impl Identity {
     /// # Errors
     /// [`Error::CredentialsInvalid`], [`Error::CredentialsExpired`].
     pub fn caller_by_session(&self, session: &str) -> Result<Caller, Error> {
-        let stored: StoredCaller =
+        let stored: StoredSession =
             serde_json::from_str(session).map_err(|_| Error::CredentialsInvalid("the session is not readable"))?;
-        self.unless_ended(stored.into(), self.clock.now())
+        if stored.operator.is_some_and(|token| !self.operators.contains(&token)) {
+            return Err(Error::CredentialsExpired);
+        }
+        self.unless_ended(stored.caller.into(), self.clock.now())
     }
 
-    /// A dashboard session for `caller`: at most 8 h, never beyond the credentials.
+    /// A dashboard session for `caller`, who signed in by `bearer` or by a login code: at most 8 h, never beyond the
+    /// credentials, and no longer than an operator's token stays configured.
     ///
     /// # Errors
     /// [`Error::Internal`], never in practice.
-    pub fn session_of(&self, mut caller: Caller) -> Result<Session, Error> {
+    pub fn session_of(&self, mut caller: Caller, bearer: Option<&str>) -> Result<Session, Error> {
         let now = self.clock.now();
         let longest = now + LONGEST_SESSION;
         let end = caller.expires_at.map_or(longest, |end| end.min(longest));
         caller.expires_at = Some(end);
-        let content = serde_json::to_string(&StoredCaller::from(&caller))
+        let operator = bearer.map(digest).filter(|token| self.operators.contains(token));
+        let content = serde_json::to_string(&StoredSession { caller: (&caller).into(), operator })
             .map_err(|_| Error::Internal("a session could not be written"))?;
         let left = Duration::from_millis(u64::try_from(end.since(now)).unwrap_or(0));
         Ok(Session { caller, content: content.into(), left })

@@ -62,7 +62,8 @@ async fn login(
         (None, Some(code)) => identity.caller_by_login_code(code.expose_secret()).await,
         _ => return Err(Error::bad_input("body", "needs either `token` or `code`").into()),
     };
-    let session = identity.session_of(admit(&door, &request, attempt)?)?;
+    let caller = admit(&door, &request, attempt)?;
+    let session = identity.session_of(caller, body.token.as_ref().map(ExposeSecret::expose_secret))?;
     let cookie = session_cookie::seal(&identity, &session, door.is_https(&request))?;
     Ok(HttpResponse::Ok().cookie(cookie).json(Me::from(&session.caller)))
 }

@@ -43,7 +43,7 @@ pub enum Scopes {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Token {
+pub struct UserToken {
     token: String,
     /// RFC 3339.
     expires_at: String,
@@ -60,9 +60,9 @@ pub struct Revoked {
 }
 
 /// Without the token and the link that holds it.
-impl fmt::Debug for Token {
+impl fmt::Debug for UserToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("UserToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }
 
@@ -95,7 +95,7 @@ impl Scopes {
 
 /// A token for a user of yours
 #[utoipa::path(tag = "tokens", responses(
-    (status = 200, body = Token), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody)
+    (status = 200, body = UserToken), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody)
 ))]
 #[post("/api/tokens")]
 async fn create(
@@ -104,11 +104,11 @@ async fn create(
     body: web::Json<NewToken>,
     identity: web::Data<Identity>,
     door: web::Data<Door>,
-) -> Result<web::Json<Token>, Problem> {
+) -> Result<web::Json<UserToken>, Problem> {
     let minted = identity.mint_for(&admin.0, &body.into_inner().into_request()?)?;
     let token = minted.token.expose_secret().to_owned();
     let link = format!("{}/connect.html#token={token}", door.base_url(&request));
-    Ok(web::Json(Token { token, expires_at: minted.expires_at.to_string(), link }))
+    Ok(web::Json(UserToken { token, expires_at: minted.expires_at.to_string(), link }))
 }
 
 /// Refuse a user's tokens issued before now, and close their sockets

@@ -12,7 +12,7 @@ use crate::domain::ids::{OrgId, UserId};
 use crate::domain::time::Millis;
 
 /// How far the issuer's clock may be off (INTERFACE §1).
-pub(super) const LEEWAY: Duration = Duration::from_secs(60);
+pub(super) const LEEWAY: Duration = Duration::from_mins(1);
 
 pub(super) type Claims = Map<String, Value>;
 
@@ -311,7 +311,7 @@ mod tests {
         let request = TokenRequest {
             subject: "ana".to_owned(),
             org: Some("loja".to_owned()),
-            ttl: Duration::from_secs(60),
+            ttl: Duration::from_mins(1),
             scopes: Some([Scope::Sessions].into()),
             session: Some("default".to_owned()),
             admin: true,

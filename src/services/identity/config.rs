@@ -1,8 +1,8 @@
 //! Whom to believe: the variables of INTERFACE §1 that decide how callers are recognised.
 
 use clap::Args;
-use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 /// Shortest operator token and shared secret, in characters.
 const MIN_SECRET: usize = 32;
@@ -91,10 +91,10 @@ impl IdentityConfig {
         }
         faults.extend(claim_fault("JWT_ORG_CLAIM", &self.jwt_org_claim, "app_metadata.org_id"));
         faults.extend(claim_fault("JWT_ROLE_CLAIM", &self.jwt_role_claim, "app_metadata.role"));
-        if text(self.jwt_admin_role.as_ref()).is_some() && self.jwt_org_claim == self.jwt_role_claim {
+        if overlap(&self.jwt_org_claim, &self.jwt_role_claim) {
             faults.push(
-                "JWT_ROLE_CLAIM: is the same claim as JWT_ORG_CLAIM, so an organisation's name could make an \
-                 operator; example: JWT_ROLE_CLAIM=role"
+                "JWT_ROLE_CLAIM: is the same claim as JWT_ORG_CLAIM or lies in it, so an organisation's name could \
+                 make an operator; example: JWT_ROLE_CLAIM=role"
                     .to_owned(),
             );
         }
@@ -143,12 +143,20 @@ pub(super) fn text(value: Option<&String>) -> Option<&str> {
     value.map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 
+/// Whether one dotted path is the other, or leads through it.
+fn overlap(one: &str, other: &str) -> bool {
+    one.split('.').zip(other.split('.')).all(|(a, b)| a == b)
+}
+
 fn claim_fault(variable: &str, path: &str, example: &str) -> Option<String> {
     let problem = if path.split('.').any(str::is_empty) {
         "is not a claim's name, or names joined by dots"
     } else if path.split('.').any(|step| step == "user_metadata") {
         "lies in user_metadata, which users can edit themselves"
-    } else if matches!(path, "sub" | "exp" | "nbf" | "iat" | "iss" | "aud" | "scope" | "session") {
+    } else if matches!(
+        path.split('.').next().unwrap_or_default(),
+        "sub" | "exp" | "nbf" | "iat" | "iss" | "aud" | "scope" | "session"
+    ) {
         "is a claim with a meaning of its own"
     } else {
         return None;
@@ -191,5 +199,22 @@ mod tests {
         assert_eq!(variables, expected);
         assert!(faults.iter().all(|fault| !fault.contains("hunter") && !fault.contains('\n')), "{faults:?}");
         assert!(!format!("{config:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn claims_that_lie_in_each_other_or_mean_something_else_are_refused() {
+        let faults = |org: &str, role: &str| {
+            let claims = (org.to_owned(), role.to_owned());
+            let config =
+                IdentityConfig { jwt_org_claim: claims.0, jwt_role_claim: claims.1, ..IdentityConfig::default() };
+            config.validate().len()
+        };
+
+        assert_eq!(faults("app.org", "app.role"), 0);
+        assert_eq!(faults("https://id.example.com/org", "role"), 0);
+        assert_eq!(
+            [faults("role", "role"), faults("app", "app.role"), faults("sub", "role"), faults("o", "aud")],
+            [1; 4]
+        );
     }
 }

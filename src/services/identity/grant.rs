@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::store::identity::SecretDigest;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::channel::Channel;
 use crate::domain::ids::{OrgId, UserId};
@@ -25,6 +26,14 @@ pub(super) enum StoredChannel {
     User(UserId),
     Org(OrgId),
     Admin,
+}
+
+/// What the dashboard's cookie holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredSession {
+    pub(super) caller: StoredCaller,
+    /// SHA-256 of the operator's token that signed in, so that the session ends when that token is taken back.
+    pub(super) operator: Option<SecretDigest>,
 }
 
 /// What a ticket lets in: one caller, to one channel, from one page.

@@ -17,7 +17,7 @@ use crate::domain::ids::UserId;
 use crate::domain::time::Millis;
 
 /// Longest life of a token that the SaaS's backend asks for (INTERFACE §2).
-const LONGEST_TTL: Duration = Duration::from_secs(3600);
+const LONGEST_TTL: Duration = Duration::from_hours(1);
 /// Longest token looked at, in bytes: beyond, it is no credential but a load.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 const NOT_OURS: Error = Error::CredentialsInvalid("the token's signature does not fit");
