@@ -65,6 +65,7 @@ async fn forged_tokens_are_refused() {
         ("no signature, oddly written", front::unsigned(&good, "nOnE")),
         ("stripped signature", front::unsigned(&good, "HS256")),
         ("HS512", front::signed(&good, JWT_SECRET, jsonwebtoken::Algorithm::HS512)),
+        ("an unknown critical extension", front::critical(&good, JWT_SECRET)),
         ("no exp", hs256(&json!({"sub": "ana"}), JWT_SECRET)),
         ("no sub", hs256(&json!({"exp": in_secs(60)}), JWT_SECRET)),
         ("expired", hs256(&json!({"sub": "ana", "exp": in_secs(-61)}), JWT_SECRET)),

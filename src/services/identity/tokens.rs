@@ -63,6 +63,10 @@ impl Tokens {
             return Err(Error::CredentialsInvalid("the token is too long"));
         }
         let header = decode_header(token).map_err(|_| Error::CredentialsInvalid("it is no known token"))?;
+        // RFC 7515: whoever doesn't understand what a token declares critical must refuse it; we know no such extension.
+        if header.crit.is_some() {
+            return Err(Error::CredentialsInvalid("the token demands an extension that is not known here"));
+        }
         if let Some(claims) = verified(token, Algorithm::HS256, &self.own_decoding) {
             return self.rules.caller(&claims, now);
         }

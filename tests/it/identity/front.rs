@@ -210,6 +210,11 @@ pub(crate) fn signed(claims: &Value, secret: &str, algorithm: Algorithm) -> Stri
     encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
 }
 
+pub(crate) fn critical(claims: &Value, secret: &str) -> String {
+    let header = Header { crit: Some(vec!["exp".to_owned()]), ..Header::new(Algorithm::HS256) };
+    encode(&header, claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+}
+
 pub(crate) fn unsigned(claims: &Value, algorithm: &str) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.", part(&json!({"alg": algorithm, "typ": "JWT"})), part(claims))
