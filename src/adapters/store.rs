@@ -5,6 +5,7 @@ pub mod aside;
 pub mod batch;
 pub mod channels;
 pub mod events;
+pub mod identity;
 pub mod instances;
 pub mod retention;
 pub mod settings;

@@ -10,6 +10,7 @@
 )]
 
 mod dependencies;
+mod identity;
 mod judge;
 mod live;
 mod tidy;
