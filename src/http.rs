@@ -1,0 +1,3 @@
+//! The door: HTTP, WebSocket and SSE. Handlers translate, services decide; nothing below knows actix.
+
+pub mod assets;
