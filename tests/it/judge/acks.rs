@@ -58,7 +58,12 @@ impl<'a> Kept<'a> {
         for (&(user, epoch), promised) in &self.by_user {
             let channel = Channel::User(user.to_owned());
             for (&seq, ack) in promised {
-                let Some(frame) = log.at((&channel, epoch), seq) else { continue };
+                let place = (&channel, epoch);
+                if let Some(other) = log.number_of(place, &ack.event).filter(|other| *other != seq) {
+                    let detail = format!("{} was acknowledged as {seq} and is {other}", ack.event);
+                    faults.add(Kind::NotKept, &channel, detail);
+                }
+                let Some(frame) = log.at(place, seq) else { continue };
                 let named = history.sent[&ack.event].trace != Trace::Unnamed;
                 let as_promised = match &frame.event {
                     Some(event) => *event == ack.event,

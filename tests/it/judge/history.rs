@@ -233,8 +233,9 @@ impl History {
         self.sent.entry(sent.event.clone()).or_insert(sent);
     }
 
-    /// One attempt ended.
+    /// One attempt ended. The event has to be known: an ack of an unknown one could hide a loss.
     pub fn answered(&mut self, event: &str, answer: Answer, at: Duration) {
+        assert!(self.sent.contains_key(event), "{event} was answered, but never sent");
         self.acks.push(Ack { event: event.into(), answer, at, epoch: self.current.clone() });
     }
 

@@ -11,6 +11,8 @@ pub(super) type Place<'a> = (&'a Channel, &'a str);
 
 pub(super) struct Log<'a> {
     frames: HashMap<(Place<'a>, i64), &'a Frame>,
+    /// Where each named event stands; the last place seen, if there are several.
+    numbers: HashMap<(Place<'a>, &'a str), i64>,
 }
 
 impl<'a> Log<'a> {
@@ -30,7 +32,14 @@ impl<'a> Log<'a> {
                 }
             }
         }
-        Self { frames }
+        let named = frames.iter().filter_map(|((place, seq), frame)| Some(((*place, frame.event.as_deref()?), *seq)));
+        let numbers = named.collect();
+        Self { frames, numbers }
+    }
+
+    /// The number an event has on a channel.
+    pub(super) fn number_of(&self, place: Place<'a>, event: &'a str) -> Option<i64> {
+        self.numbers.get(&(place, event)).copied()
     }
 
     pub(super) fn at(&self, place: Place<'a>, seq: i64) -> Option<&'a Frame> {

@@ -276,9 +276,10 @@ fn replace_contents(history: &mut History, pick: usize, on: fn(&Channel) -> bool
     true
 }
 
+/// Only of events in the prelude, which everyone heard: of what nobody heard, an ack is the only witness.
 fn ack_other_number(history: &mut History, pick: usize) -> bool {
     let stored: Vec<usize> = (0..history.acks.len())
-        .filter(|at| matches!(history.acks[*at].answer, Answer::Stored(seq) if seq > 1))
+        .filter(|at| matches!(history.acks[*at].answer, Answer::Stored(2..=3)))
         .filter(|at| history.sent[&history.acks[*at].event].trace == Trace::Named)
         .collect();
     let at = stored[pick % stored.len()];

@@ -75,6 +75,38 @@ fn find(chars: &[char], from: usize, what: &[char]) -> Option<usize> {
     chars[from.min(chars.len())..].windows(what.len()).position(|window| window == what).map(|at| at + from)
 }
 
+/// Bare code with its inline test modules blanked too.
+pub(super) fn without_tests(code: &str) -> String {
+    const MARK: &str = "#[cfg(test)]";
+    let mut left = code.to_owned();
+    let mut from = 0;
+    while let Some(mark) = left[from..].find(MARK).map(|at| at + from) {
+        from = mark + MARK.len();
+        if !left[from..].trim_start().starts_with("mod ") {
+            continue;
+        }
+        let Some(end) = end_of_item(&left[from..]).map(|at| at + from) else { break };
+        let blank: String = left[from..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
+        left.replace_range(from..end, &blank);
+    }
+    left
+}
+
+/// Past the `;` or the closing brace of the item at the beginning.
+fn end_of_item(code: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in code.char_indices() {
+        match c {
+            ';' if depth == 0 => return Some(at + 1),
+            '{' => depth += 1,
+            '}' if depth <= 1 => return Some(at + 1),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
 /// The line, counted from one, of a byte position.
 pub(super) fn line_of(text: &str, position: usize) -> usize {
     text[..position].matches('\n').count() + 1

@@ -71,6 +71,17 @@ fn the_domain_is_pure() {
 }
 
 #[test]
+fn the_domains_own_tests_may_read_recordings() {
+    let inline = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn f() { if x { std::fs::read(p) } }\n}\n";
+    good("src/domain/event.rs", inline);
+    good("src/domain/lifecycle/tests/recorded.rs", "use std::fs;");
+    good("src/domain/event.rs", "#[cfg(test)]\nmod tests;");
+    bad("src/domain/event.rs", &format!("{inline}use std::fs;"), "src/domain/event.rs:6:");
+    bad("src/domain/event.rs", "#[cfg(test)]\nfn f() { std::fs::read(p) }", "the domain is pure");
+    bad("src/domain/event.rs", "#[cfg(test)]\nmod tests { use crate::http; }", "imports point down only");
+}
+
+#[test]
 fn chance_comes_from_the_clock() {
     bad("src/services/vault.rs", "let n: u8 = rand::random();", "chance comes from");
     good("src/adapters/clock.rs", "let n: u8 = rand::random();");
