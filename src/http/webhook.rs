@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, BytesMut, Data};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, post};
 use futures_util::StreamExt;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -77,14 +77,14 @@ pub fn routes(cfg: &mut ServiceConfig) {
     (status = 413), (status = 415),
     (status = 422, description = "an ending that could not be committed and must not be sent again"),
     (status = 503, description = "could not commit now; send again")))]
-#[actix_web::post("/api/webhook/user/{user_id}")]
+#[post("/api/webhook/user/{user_id}")]
 async fn of_user(request: HttpRequest, path: web::Path<String>, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
     receive_for(&request, &path, body, &intake).await
 }
 
 /// Webhook of one user's instance, by event
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
-#[actix_web::post("/api/webhook/user/{user_id}/{event}")]
+#[post("/api/webhook/user/{user_id}/{event}")]
 async fn of_user_by_event(
     request: HttpRequest,
     path: web::Path<(String, String)>,
@@ -96,28 +96,28 @@ async fn of_user_by_event(
 
 /// Webhook of any instance
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
-#[actix_web::post("/api/webhook/evolution")]
+#[post("/api/webhook/evolution")]
 async fn evolution(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
     receive(&request, None, body, &intake).await
 }
 
 /// Webhook of any instance, by event
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer)))]
-#[actix_web::post("/api/webhook/evolution/{event}")]
+#[post("/api/webhook/evolution/{event}")]
 async fn evolution_by_event(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
     receive(&request, None, body, &intake).await
 }
 
 /// Webhook of any instance, under source 004's first name for it
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
-#[actix_web::post("/api/webhook/whatsapp")]
+#[post("/api/webhook/whatsapp")]
 async fn whatsapp(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
     receive(&request, None, body, &intake).await
 }
 
 /// Webhook of any instance, under source 004's first name for it, by event
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer)))]
-#[actix_web::post("/api/webhook/whatsapp/{event}")]
+#[post("/api/webhook/whatsapp/{event}")]
 async fn whatsapp_by_event(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
     receive(&request, None, body, &intake).await
 }
@@ -238,10 +238,4 @@ async fn understand(
 async fn refuse(intake: &Intake, instance: Option<&InstanceName>, refusal: Error) -> Error {
     intake.instances.alert_refusal(instance, &refusal, intake.clock.now()).await;
     refusal
-}
-
-impl From<Verdict> for HttpResponse {
-    fn from(verdict: Verdict) -> Self {
-        Self::Ok().json(Answer::from(verdict))
-    }
 }

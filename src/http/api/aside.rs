@@ -1,6 +1,6 @@
 //! What was kept aside, for operators: dead letters and the quarantine; both can be looked at, replayed or dropped.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, delete, get, post};
 use actix_web::web::{Bytes, Data, Json, Path, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -57,7 +57,7 @@ impl From<Letter> for LetterJson {
 
 /// Dead letters, newest first
 #[utoipa::path(tag = "aside", params(PageQuery), responses((status = 200, body = Page<LetterJson>)))]
-#[actix_web::get("/api/dead-letters")]
+#[get("/api/dead-letters")]
 async fn letters(_: Admin, page: Query<PageQuery>, store: Data<Store>) -> Result<Json<Page<LetterJson>>, Problem> {
     let limit = page.limit()?;
     let rows = store.letters(page.cursor::<i64>()?.unwrap_or(i64::MAX), limit + 1).await?;
@@ -66,7 +66,7 @@ async fn letters(_: Admin, page: Query<PageQuery>, store: Data<Store>) -> Result
 
 /// One dead letter
 #[utoipa::path(tag = "aside", params(("id" = i64, Path)), responses((status = 200, body = LetterJson), (status = 404)))]
-#[actix_web::get("/api/dead-letters/{id}")]
+#[get("/api/dead-letters/{id}")]
 async fn letter(_: Admin, id: Path<i64>, store: Data<Store>) -> Result<Json<LetterJson>, Problem> {
     let letter = store.letter(*id).await?.ok_or(Error::NotFound("dead letter"))?;
     Ok(Json(letter.into()))
@@ -76,7 +76,7 @@ async fn letter(_: Admin, id: Path<i64>, store: Data<Store>) -> Result<Json<Lett
 ///
 /// What is stored of it is marked late and changes no instance state. A letter that still can't be understood stays.
 #[utoipa::path(tag = "aside", params(("id" = i64, Path)), responses((status = 200, body = Answer), (status = 400), (status = 404)))]
-#[actix_web::post("/api/dead-letters/{id}/replay")]
+#[post("/api/dead-letters/{id}/replay")]
 async fn replay(_: Admin, id: Path<i64>, intake: Data<Intake>) -> Result<Json<Answer>, Problem> {
     let letter = intake.store.letter(*id).await?.ok_or(Error::NotFound("dead letter"))?;
     let user = letter.path.strip_prefix("/api/webhook/user/").and_then(|rest| rest.split('/').next());
@@ -89,7 +89,7 @@ async fn replay(_: Admin, id: Path<i64>, intake: Data<Intake>) -> Result<Json<An
 
 /// Drop one dead letter
 #[utoipa::path(tag = "aside", params(("id" = i64, Path)), responses((status = 204), (status = 404)))]
-#[actix_web::delete("/api/dead-letters/{id}")]
+#[delete("/api/dead-letters/{id}")]
 async fn drop_letter(_: Admin, id: Path<i64>, store: Data<Store>) -> Result<HttpResponse, Problem> {
     match store.drop_letters(Some(*id)).await? {
         0 => Err(Error::NotFound("dead letter").into()),
@@ -105,7 +105,7 @@ struct Dropped {
 
 /// Drop all dead letters
 #[utoipa::path(tag = "aside", responses((status = 200, body = Dropped)))]
-#[actix_web::delete("/api/dead-letters")]
+#[delete("/api/dead-letters")]
 async fn drop_letters(_: Admin, store: Data<Store>) -> Result<Json<Dropped>, Problem> {
     Ok(Json(Dropped { dropped: store.drop_letters(None).await? }))
 }
@@ -134,7 +134,7 @@ impl From<QuarantineGroup> for GroupJson {
 
 /// Instances nobody owns whose webhooks are kept, by name
 #[utoipa::path(tag = "aside", params(PageQuery), responses((status = 200, body = Page<GroupJson>)))]
-#[actix_web::get("/api/quarantine")]
+#[get("/api/quarantine")]
 async fn quarantine(_: Admin, page: Query<PageQuery>, store: Data<Store>) -> Result<Json<Page<GroupJson>>, Problem> {
     let limit = page.limit()?;
     let rows = store.quarantine_groups(&page.cursor::<String>()?.unwrap_or_default(), limit + 1).await?;
@@ -158,7 +158,7 @@ impl From<QuarantineRow> for QuarantinedJson {
 
 /// The quarantined webhooks of one instance, in the order they came
 #[utoipa::path(tag = "aside", params(("instance" = String, Path), PageQuery), responses((status = 200, body = Page<QuarantinedJson>)))]
-#[actix_web::get("/api/quarantine/{instance}")]
+#[get("/api/quarantine/{instance}")]
 async fn quarantined(
     _: Admin,
     instance: Path<String>,
@@ -191,7 +191,7 @@ struct ReleasedJson {
 ///
 /// They are marked late and change no instance state.
 #[utoipa::path(tag = "aside", params(("instance" = String, Path)), request_body = Release, responses((status = 200, body = ReleasedJson)))]
-#[actix_web::post("/api/quarantine/{instance}/release")]
+#[post("/api/quarantine/{instance}/release")]
 async fn release(
     _: Admin,
     instance: Path<String>,
@@ -211,7 +211,7 @@ async fn release(
 
 /// Drop the quarantined webhooks of one instance
 #[utoipa::path(tag = "aside", params(("instance" = String, Path)), responses((status = 200, body = Dropped)))]
-#[actix_web::delete("/api/quarantine/{instance}")]
+#[delete("/api/quarantine/{instance}")]
 async fn drop_quarantined(_: Admin, instance: Path<String>, store: Data<Store>) -> Result<Json<Dropped>, Problem> {
     let dropped = store.drop_quarantined(&InstanceName::parse(&instance)?).await?;
     Ok(Json(Dropped { dropped }))

@@ -1,6 +1,7 @@
 //! Instances: the owner's one, and the lists of operators and organisations (INTERFACE §3).
 
 use actix_web::web::{Data, Json, Path, Query};
+use actix_web::{get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -45,7 +46,7 @@ struct Connected {
 /// Ensures the user's one instance. Safe to call many times at once.
 #[utoipa::path(tag = "instances", request_body = Connect, responses(
     (status = 200, body = Connected), (status = 401), (status = 403, description = "somebody else's `userId` or `organizationId`")))]
-#[actix_web::post("/api/whatsapp/connect")]
+#[post("/api/whatsapp/connect")]
 async fn connect(
     caller: Caller,
     body: Option<Json<Connect>>,
@@ -74,7 +75,7 @@ struct Whose {
 
 /// The caller's own instance
 #[utoipa::path(tag = "instances", params(Whose), responses((status = 200, body = InstanceJson), (status = 404)))]
-#[actix_web::get("/api/whatsapp/instance")]
+#[get("/api/whatsapp/instance")]
 async fn own(caller: Caller, whose: Query<Whose>, store: Data<Store>, clock: Data<Clock>) -> Result<Json<InstanceJson>, Problem> {
     let user = caller.acting_for(whose.user_id.as_deref())?;
     let instance = store.instance_of(&user).await?.ok_or(Error::NotFound("instance"))?;
@@ -93,7 +94,7 @@ struct Which {
 ///
 /// Operators see all, members of an organisation its own without QR codes.
 #[utoipa::path(tag = "instances", params(PageQuery, Which), responses((status = 200, body = Page<InstanceJson>)))]
-#[actix_web::get("/api/instances")]
+#[get("/api/instances")]
 async fn list(
     caller: Caller,
     page: Query<PageQuery>,
@@ -119,7 +120,7 @@ fn whose_list(caller: &Caller, named: Option<&str>) -> Result<Option<OrgId>, Err
 
 /// One instance, by uuid, session id or name
 #[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 200, body = InstanceJson), (status = 404)))]
-#[actix_web::get("/api/instances/{id}")]
+#[get("/api/instances/{id}")]
 async fn one(caller: Caller, id: Path<String>, store: Data<Store>, clock: Data<Clock>) -> Result<Json<InstanceJson>, Problem> {
     caller.require_admin()?;
     let instance = find(&store, &id).await?;

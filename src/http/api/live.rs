@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{self, Data, Json, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, get};
 use tokio_util::sync::CancellationToken;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -35,7 +35,7 @@ pub struct LiveDoor {
 /// Live events over WebSocket
 #[utoipa::path(tag = "live", params(LiveQuery), responses(
     (status = 101, description = "frames follow"), (status = 401), (status = 403, description = "not allowed, or a foreign `Origin`")))]
-#[actix_web::get("/ws")]
+#[get("/ws")]
 async fn websocket(
     request: HttpRequest,
     payload: web::Payload,
@@ -52,7 +52,7 @@ async fn websocket(
 /// Live events as Server-Sent Events
 #[utoipa::path(tag = "live", params(LiveQuery, ("Last-Event-ID" = Option<String>, Header, description = "`<epoch>:<seq>`")),
     responses((status = 200, content_type = "text/event-stream"), (status = 401), (status = 403)))]
-#[actix_web::get("/events")]
+#[get("/events")]
 async fn events(
     request: HttpRequest,
     query: Query<LiveQuery>,
@@ -69,7 +69,7 @@ async fn events(
 ///
 /// A long poll: `nextCursor` is always given, so that polling goes on from it.
 #[utoipa::path(tag = "live", params(TailQuery), responses((status = 200, body = TailPage)))]
-#[actix_web::get("/api/events")]
+#[get("/api/events")]
 async fn all_events(_: Admin, query: Query<TailQuery>, tail: Data<Tail>) -> Result<Json<TailPage>, Problem> {
     Ok(Json(tail::read(&query, &tail).await?))
 }

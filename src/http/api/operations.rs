@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use actix_web::http::header;
 use actix_web::web::{self, Data};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, get};
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -26,7 +26,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 ///
 /// `{"status":"ok"}` for anybody; the queue, the counts and the store for an operator.
 #[utoipa::path(tag = "operations", responses((status = 200, description = "alive")))]
-#[actix_web::get("/health")]
+#[get("/health")]
 async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
     let operator = extract::caller(&request).await.is_ok_and(|caller: Caller| caller.admin);
     if !operator {
@@ -56,7 +56,7 @@ async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
 ///
 /// 200 when the database answers and is migrated, else 503.
 #[utoipa::path(tag = "operations", responses((status = 200, description = "ready"), (status = 503, description = "not ready")))]
-#[actix_web::get("/ready")]
+#[get("/ready")]
 async fn ready(store: Data<Store>, intake: Data<Intake>) -> HttpResponse {
     let database = store.last_entry_id().await.is_ok();
     let disk = !intake.ingest.disk_is_low();
@@ -72,7 +72,7 @@ async fn ready(store: Data<Store>, intake: Data<Intake>) -> HttpResponse {
 
 /// This document
 #[utoipa::path(tag = "operations", responses((status = 200, description = "OpenAPI 3.1")))]
-#[actix_web::get("/openapi.json")]
+#[get("/openapi.json")]
 async fn openapi(document: Data<ApiDocument>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(document.0.clone()))
 }

@@ -1,5 +1,6 @@
 //! `POST /api/webhook/test`: does the way from webhook to socket work for this user?
 
+use actix_web::post;
 use actix_web::web::{Bytes, Data, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -43,7 +44,7 @@ const EVENT: &str = "gateway.test";
 
 /// Run a synthetic event through the real pipeline
 #[utoipa::path(tag = "webhooks", request_body = Wanted, responses((status = 200, body = Tested), (status = 404)))]
-#[actix_web::post("/api/webhook/test")]
+#[post("/api/webhook/test")]
 async fn test(_: Admin, wanted: Json<Wanted>, intake: Data<Intake>, hub: Data<Hub>) -> Result<Json<Tested>, Problem> {
     let user = UserId::named_by_admin(&wanted.user_id)?;
     let name = intake.instances.name_of(&user);
