@@ -11,4 +11,5 @@
 
 mod dependencies;
 mod judge;
+mod recordings;
 mod tidy;
