@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::middleware::from_fn;
-use actix_web::web::Data;
+use actix_web::web::{self, Data};
 use actix_web::{App as ActixApp, HttpServer};
 use anyhow::{Context, bail};
 use base64::Engine;
@@ -161,8 +161,10 @@ impl App {
                 .app_data(parts.live.clone())
                 .app_data(parts.tail.clone())
                 .app_data(parts.document.clone())
-                .configure(problem::configure)
-                .configure(assets::routes)
+                .app_data(problem::json_config())
+                .app_data(problem::query_config())
+                .app_data(problem::path_config())
+                .default_service(web::to(assets::file_or_problem))
         })
         .listen(self.listener)
         .context("taking the listener")?
@@ -233,7 +235,7 @@ impl App {
 
 /// On loopback an operator's token is made when none is set, so that the first try needs no configuration.
 fn ensure_operator(settings: &mut Settings, address: SocketAddr) -> Option<SecretString> {
-    if settings.identity.has_operator() || !address.ip().is_loopback() {
+    if settings.identity.admin_tokens().next().is_some() || !address.ip().is_loopback() {
         return None;
     }
     let token = SecretString::from(random_text::<32>());

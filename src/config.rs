@@ -95,7 +95,7 @@ impl Settings {
         if let Err(fault) = self.database_path() {
             found.faults.push(fault);
         }
-        if !self.listen.host.is_loopback() && !self.identity.is_configured() {
+        if !self.listen.host.is_loopback() && !self.identity.has_credentials() {
             found.faults.push(format!(
                 "HOST: `{}` is reachable from outside, so ADMIN_TOKEN, JWT_SECRET or JWKS_URL must be set; \
                  example: ADMIN_TOKEN=$(openssl rand -hex 32)",

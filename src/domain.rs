@@ -11,6 +11,7 @@ pub mod event;
 pub mod frame;
 pub mod ids;
 pub mod instance;
+pub mod json;
 pub mod lifecycle;
 pub mod masking;
 pub mod time;

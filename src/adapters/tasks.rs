@@ -43,11 +43,6 @@ impl Tasks {
         self.stop.clone()
     }
 
-    /// Cancelled when the loops are told to end, for what is no task of its own.
-    pub fn stopping(&self) -> CancellationToken {
-        self.stop.clone()
-    }
-
     /// Tells every loop to end.
     pub fn cancel(&self) {
         self.stop.cancel();

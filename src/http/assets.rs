@@ -26,22 +26,23 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (CACHE_CONTROL, "no-cache"),
 ];
 
-/// `/` and every file below it. Register last: the path takes whatever no other route took.
-pub fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.route("/", web::get().to(page)).route("/", web::head().to(page));
-    cfg.route("/{path:.+}", web::get().to(file)).route("/{path:.+}", web::head().to(file));
+/// What no route took: a file of the page, or the problem that there is nothing here.
+///
+/// # Errors
+/// [`crate::domain::error::Error::NotFound`], or that the method is not one for this address.
+pub async fn file_or_problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let path = match request.path().trim_start_matches('/') {
+        "" => "index.html",
+        path => path,
+    };
+    match Files::get(path).filter(|_| reads) {
+        Some(file) => Ok(serve(&request, file)),
+        None => problem::no_route(request).await,
+    }
 }
 
-async fn page(request: HttpRequest) -> HttpResponse {
-    serve(&request, "index.html")
-}
-
-async fn file(request: HttpRequest, path: web::Path<String>) -> HttpResponse {
-    serve(&request, &path)
-}
-
-fn serve(request: &HttpRequest, path: &str) -> HttpResponse {
-    let Some(file) = Files::get(path) else { return HttpResponse::NotFound().finish() };
+fn serve(request: &HttpRequest, file: EmbeddedFile) -> HttpResponse {
     let tag = tag(&file);
     let kept = IfNoneMatch::parse(request).is_ok_and(|known| match known {
         IfNoneMatch::Any => true,

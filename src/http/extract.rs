@@ -112,7 +112,11 @@ pub fn shared<T: 'static>(request: &HttpRequest) -> Result<web::Data<T>, Error> 
     request.app_data::<web::Data<T>>().cloned().ok_or(Error::Internal("a service is not wired"))
 }
 
-async fn caller(request: &HttpRequest) -> Result<Caller, Error> {
+/// Who asks, for a handler that answers strangers too.
+///
+/// # Errors
+/// As for any request that needs a caller.
+pub async fn caller(request: &HttpRequest) -> Result<Caller, Error> {
     let (door, identity) = (shared::<Door>(request)?, shared::<Identity>(request)?);
     let attempt = match bearer(request) {
         Some(bearer) => identity.caller_by_bearer(bearer).await,

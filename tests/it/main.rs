@@ -13,4 +13,5 @@ mod dependencies;
 mod identity;
 mod judge;
 mod live;
+mod recordings;
 mod tidy;

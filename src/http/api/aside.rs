@@ -19,8 +19,8 @@ use crate::http::webhook::{Answer, Intake};
 use crate::services::instances::Instances;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(letters).service(letter).service(replay).service(drop_letter).service(drop_letters);
-    cfg.service(quarantine).service(quarantined).service(release).service(drop_quarantined);
+    cfg.service(list_letters).service(one_letter).service(replay).service(drop_letter).service(drop_letters);
+    cfg.service(list_quarantine).service(list_quarantined).service(release).service(drop_quarantined);
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,7 +58,7 @@ impl From<Letter> for LetterJson {
 /// Dead letters, newest first
 #[utoipa::path(tag = "aside", params(PageQuery), responses((status = 200, body = Page<LetterJson>)))]
 #[get("/api/dead-letters")]
-async fn letters(_: Admin, page: Query<PageQuery>, store: Data<Store>) -> Result<Json<Page<LetterJson>>, Problem> {
+async fn list_letters(_: Admin, page: Query<PageQuery>, store: Data<Store>) -> Result<Json<Page<LetterJson>>, Problem> {
     let limit = page.limit()?;
     let rows = store.letters(page.cursor::<i64>()?.unwrap_or(i64::MAX), limit + 1).await?;
     Ok(Json(Page::cut(rows, limit, |last| Cursor::of(&last.id)).map(LetterJson::from)))
@@ -67,7 +67,7 @@ async fn letters(_: Admin, page: Query<PageQuery>, store: Data<Store>) -> Result
 /// One dead letter
 #[utoipa::path(tag = "aside", params(("id" = i64, Path)), responses((status = 200, body = LetterJson), (status = 404)))]
 #[get("/api/dead-letters/{id}")]
-async fn letter(_: Admin, id: Path<i64>, store: Data<Store>) -> Result<Json<LetterJson>, Problem> {
+async fn one_letter(_: Admin, id: Path<i64>, store: Data<Store>) -> Result<Json<LetterJson>, Problem> {
     let letter = store.letter(*id).await?.ok_or(Error::NotFound("dead letter"))?;
     Ok(Json(letter.into()))
 }
@@ -135,7 +135,7 @@ impl From<QuarantineGroup> for GroupJson {
 /// Instances nobody owns whose webhooks are kept, by name
 #[utoipa::path(tag = "aside", params(PageQuery), responses((status = 200, body = Page<GroupJson>)))]
 #[get("/api/quarantine")]
-async fn quarantine(_: Admin, page: Query<PageQuery>, store: Data<Store>) -> Result<Json<Page<GroupJson>>, Problem> {
+async fn list_quarantine(_: Admin, page: Query<PageQuery>, store: Data<Store>) -> Result<Json<Page<GroupJson>>, Problem> {
     let limit = page.limit()?;
     let rows = store.quarantine_groups(&page.cursor::<String>()?.unwrap_or_default(), limit + 1).await?;
     Ok(Json(Page::cut(rows, limit, |last| Cursor::of(&last.instance_name)).map(GroupJson::from)))
@@ -159,7 +159,7 @@ impl From<QuarantineRow> for QuarantinedJson {
 /// The quarantined webhooks of one instance, in the order they came
 #[utoipa::path(tag = "aside", params(("instance" = String, Path), PageQuery), responses((status = 200, body = Page<QuarantinedJson>)))]
 #[get("/api/quarantine/{instance}")]
-async fn quarantined(
+async fn list_quarantined(
     _: Admin,
     instance: Path<String>,
     page: Query<PageQuery>,

@@ -70,8 +70,8 @@ async fn events(
 /// A long poll: `nextCursor` is always given, so that polling goes on from it.
 #[utoipa::path(tag = "live", params(TailQuery), responses((status = 200, body = TailPage)))]
 #[get("/api/events")]
-async fn all_events(_: Admin, query: Query<TailQuery>, tail: Data<Tail>) -> Result<Json<TailPage>, Problem> {
-    Ok(Json(tail::read(&query, &tail).await?))
+async fn all_events(Admin(caller): Admin, query: Query<TailQuery>, tail: Data<Tail>) -> Result<Json<TailPage>, Problem> {
+    Ok(Json(tail::read(&caller, &query, &tail).await?))
 }
 
 /// How long a missed signal of a revocation may go unnoticed.
