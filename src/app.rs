@@ -1,7 +1,7 @@
 //! Composition: the only code that sees every floor. `build` opens and wires, `run` waits and then stops in order.
 
-pub mod pumps;
 mod lock;
+pub mod pumps;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -105,15 +105,21 @@ impl Settings {
         found.faults.extend(self.webhook_secret_faults());
         match &self.webhook_url {
             Some(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
-                found.faults.push(String::from("WEBHOOK_URL: must be an http or https URL; example: https://zapgate.example.com"));
+                found.faults.push(String::from(
+                    "WEBHOOK_URL: must be an http or https URL; example: https://zapgate.example.com",
+                ));
             }
             Some(url) if url.scheme() == "http" && !is_near(url) => {
-                found.warnings.push(String::from("WEBHOOK_URL: webhooks and their proofs cross the network in clear; use https"));
+                found
+                    .warnings
+                    .push(String::from("WEBHOOK_URL: webhooks and their proofs cross the network in clear; use https"));
             }
             _ => {}
         }
         if self.proof.webhook_auth == WebhookAuth::None {
-            found.warnings.push(String::from("WEBHOOK_AUTH=none: anybody who can reach the webhook routes can post events"));
+            found
+                .warnings
+                .push(String::from("WEBHOOK_AUTH=none: anybody who can reach the webhook routes can post events"));
         }
         found
     }
@@ -123,7 +129,9 @@ impl Settings {
         let mut faults = Vec::new();
         let secrets = self.proof.webhook_secret.iter().map(|secret| secret.expose_secret());
         if secrets.clone().any(|secret| secret.trim().is_empty()) {
-            faults.push(String::from("WEBHOOK_SECRET: one of its values is empty; example: WEBHOOK_SECRET=$(openssl rand -hex 32)"));
+            faults.push(String::from(
+                "WEBHOOK_SECRET: one of its values is empty; example: WEBHOOK_SECRET=$(openssl rand -hex 32)",
+            ));
         }
         if secrets.clone().any(|secret| !secret.is_empty() && secret.len() < 16) {
             faults.push(String::from("WEBHOOK_SECRET: a value is shorter than 16 characters; example: WEBHOOK_SECRET=$(openssl rand -hex 32)"));
@@ -131,7 +139,9 @@ impl Settings {
         if let Some(jwt_secret) = self.identity.jwt_secret.as_ref()
             && secrets.clone().any(|secret| secret == jwt_secret.expose_secret())
         {
-            faults.push(String::from("WEBHOOK_SECRET: must not equal JWT_SECRET, or Evolution could sign users' tokens; use two secrets"));
+            faults.push(String::from(
+                "WEBHOOK_SECRET: must not equal JWT_SECRET, or Evolution could sign users' tokens; use two secrets",
+            ));
         }
         faults
     }

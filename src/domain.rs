@@ -16,5 +16,5 @@ pub mod lifecycle;
 pub mod masking;
 pub mod time;
 pub mod webhook;
-pub mod words;
 pub mod wire;
+pub mod words;

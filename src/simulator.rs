@@ -38,7 +38,15 @@ pub struct Sender {
 impl Sender {
     /// A sender for the user's instance, which signs with `key` as Evolution does with its `jwt_key`.
     pub fn new(base: &str, user: &str, phone: &str, instance: InstanceName, key: SecretString, clock: Clock) -> Self {
-        Self { client: reqwest::Client::new(), base: base.into(), user: user.into(), instance, phone: phone.into(), key, clock }
+        Self {
+            client: reqwest::Client::new(),
+            base: base.into(),
+            user: user.into(),
+            instance,
+            phone: phone.into(),
+            key,
+            clock,
+        }
     }
 
     /// Asks the gateway for the user's instance, as a SaaS would.

@@ -42,7 +42,8 @@ pub(super) async fn run(args: TokenArgs) -> Result<(), Failure> {
         return Err(Failure::Usage(faults));
     }
     if args.admin && args.settings.identity.jwt_admin_role.is_none() {
-        let fault = "JWT_ADMIN_ROLE: is not set, so no token can be an operator's; example: JWT_ADMIN_ROLE=zapgate_admin";
+        let fault =
+            "JWT_ADMIN_ROLE: is not set, so no token can be an operator's; example: JWT_ADMIN_ROLE=zapgate_admin";
         return Err(Failure::Usage(vec![String::from(fault)]));
     }
     let path = args.settings.database_path().map_err(|fault| Failure::Usage(vec![fault]))?;

@@ -1,14 +1,17 @@
 //! The page at `/`: the files of `static/`, inside the binary. A debug build reads them from disk, so that a reload
 //! shows an edit. Knows nothing of what the page does; the page knows only the public API.
 
+use actix_web::http::Method;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, EntityTag, Header, HeaderName, IfNoneMatch,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::problem::{self, Problem};
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -80,7 +83,7 @@ mod tests {
     use super::*;
 
     async fn get(path: &str, known: Option<&str>) -> ServiceResponse {
-        let app = init_service(App::new().configure(routes)).await;
+        let app = init_service(App::new().default_service(actix_web::web::to(file_or_problem))).await;
         let mut request = TestRequest::get().uri(path);
         if let Some(tag) = known {
             request = request.insert_header((IF_NONE_MATCH, tag));

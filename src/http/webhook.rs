@@ -34,7 +34,14 @@ pub struct Intake {
 }
 
 impl Intake {
-    pub fn new(config: &IngestConfig, ingest: Ingest, proofs: Proofs, instances: Instances, store: Store, clock: Clock) -> Self {
+    pub fn new(
+        config: &IngestConfig,
+        ingest: Ingest,
+        proofs: Proofs,
+        instances: Instances,
+        store: Store,
+        clock: Clock,
+    ) -> Self {
         Self { ingest, proofs: Data::new(proofs), instances, store, clock, max_bytes: config.webhook_max_bytes }
     }
 }
@@ -78,7 +85,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
     (status = 422, description = "an ending that could not be committed and must not be sent again"),
     (status = 503, description = "could not commit now; send again")))]
 #[post("/api/webhook/user/{user_id}")]
-async fn of_user(request: HttpRequest, path: web::Path<String>, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+async fn of_user(
+    request: HttpRequest,
+    path: web::Path<String>,
+    body: web::Payload,
+    intake: Data<Intake>,
+) -> Result<web::Json<Answer>, Problem> {
     receive_for(&request, &path, body, &intake).await
 }
 
@@ -97,37 +109,63 @@ async fn of_user_by_event(
 /// Webhook of any instance
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
 #[post("/api/webhook/evolution")]
-async fn evolution(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+async fn evolution(
+    request: HttpRequest,
+    body: web::Payload,
+    intake: Data<Intake>,
+) -> Result<web::Json<Answer>, Problem> {
     receive(&request, None, body, &intake).await
 }
 
 /// Webhook of any instance, by event
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer)))]
 #[post("/api/webhook/evolution/{event}")]
-async fn evolution_by_event(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+async fn evolution_by_event(
+    request: HttpRequest,
+    body: web::Payload,
+    intake: Data<Intake>,
+) -> Result<web::Json<Answer>, Problem> {
     receive(&request, None, body, &intake).await
 }
 
 /// Webhook of any instance, under source 004's first name for it
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
 #[post("/api/webhook/whatsapp")]
-async fn whatsapp(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+async fn whatsapp(
+    request: HttpRequest,
+    body: web::Payload,
+    intake: Data<Intake>,
+) -> Result<web::Json<Answer>, Problem> {
     receive(&request, None, body, &intake).await
 }
 
 /// Webhook of any instance, under source 004's first name for it, by event
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer)))]
 #[post("/api/webhook/whatsapp/{event}")]
-async fn whatsapp_by_event(request: HttpRequest, body: web::Payload, intake: Data<Intake>) -> Result<web::Json<Answer>, Problem> {
+async fn whatsapp_by_event(
+    request: HttpRequest,
+    body: web::Payload,
+    intake: Data<Intake>,
+) -> Result<web::Json<Answer>, Problem> {
     receive(&request, None, body, &intake).await
 }
 
-async fn receive_for(request: &HttpRequest, user: &str, body: web::Payload, intake: &Intake) -> Result<web::Json<Answer>, Problem> {
+async fn receive_for(
+    request: &HttpRequest,
+    user: &str,
+    body: web::Payload,
+    intake: &Intake,
+) -> Result<web::Json<Answer>, Problem> {
     let instance = intake.instances.name_of(&UserId::named_by_admin(user)?);
     receive(request, Some(instance), body, intake).await
 }
 
-async fn receive(request: &HttpRequest, expected: Option<InstanceName>, body: web::Payload, intake: &Intake) -> Result<web::Json<Answer>, Problem> {
+async fn receive(
+    request: &HttpRequest,
+    expected: Option<InstanceName>,
+    body: web::Payload,
+    intake: &Intake,
+) -> Result<web::Json<Answer>, Problem> {
     let received = intake.clock.now();
     let presented = presented(request);
     let early = intake.proofs.check(presented, expected.as_ref(), received);
@@ -148,7 +186,9 @@ fn presented(request: &HttpRequest) -> Presented<'_> {
     if let Some(secret) = text("x-webhook-secret") {
         return Presented::Secret(secret);
     }
-    let bearer = text("authorization").and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let bearer = text("authorization")
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     bearer.map_or(Presented::Nothing, |(_, token)| Presented::Jwt(token.trim()))
 }
 
@@ -169,7 +209,12 @@ const PIECE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads the whole body, or refuses it when it is larger than the limit: then the rest is read and thrown away, within
 /// reason, so that the sender sees the answer, and the head goes to the dead letters.
-async fn read_body(request: &HttpRequest, mut body: web::Payload, intake: &Intake, now: Millis) -> Result<Bytes, Error> {
+async fn read_body(
+    request: &HttpRequest,
+    mut body: web::Payload,
+    intake: &Intake,
+    now: Millis,
+) -> Result<Bytes, Error> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     let mut kept = BytesMut::with_capacity(announced.unwrap_or(0).min(64 << 10));
     let mut size = 0usize;

@@ -74,8 +74,15 @@ pub struct Counts {
 
 /// Work for the writer.
 enum Job {
-    Webhook { arrival: Box<Arrival>, answer: oneshot::Sender<Result<Verdict, Error>>, _room: tokio::sync::OwnedSemaphorePermit },
-    Announce { announcement: Announcement, answer: oneshot::Sender<Result<(), Error>> },
+    Webhook {
+        arrival: Box<Arrival>,
+        answer: oneshot::Sender<Result<Verdict, Error>>,
+        _room: tokio::sync::OwnedSemaphorePermit,
+    },
+    Announce {
+        announcement: Announcement,
+        answer: oneshot::Sender<Result<(), Error>>,
+    },
 }
 
 impl Ingest {
@@ -113,7 +120,12 @@ impl Ingest {
     ///
     /// # Errors
     /// As [`Ingest::accept`].
-    pub async fn accept_late(&self, webhook: Webhook, received: Millis, released: Option<i64>) -> Result<Verdict, Error> {
+    pub async fn accept_late(
+        &self,
+        webhook: Webhook,
+        received: Millis,
+        released: Option<i64>,
+    ) -> Result<Verdict, Error> {
         self.accept_arrival(Arrival { webhook, received, late: true, released }).await
     }
 

@@ -158,7 +158,12 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn quarantined(&self, instance: &InstanceName, after: i64, limit: i64) -> Result<Vec<QuarantineRow>, Error> {
+    pub async fn quarantined(
+        &self,
+        instance: &InstanceName,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<QuarantineRow>, Error> {
         sqlx::query_as(
             "SELECT id, instance_name, identity, event, at, issued_at, body FROM quarantine \
              WHERE instance_name = $1 AND id > $2 ORDER BY id LIMIT $3",

@@ -318,14 +318,12 @@ async fn append(db: &mut SqliteConnection, rows: &[Appended]) -> Result<(), sqlx
 }
 
 async fn remember(db: &mut SqliteConnection, rows: &[Remembered], today: i64) -> Result<(), sqlx::Error> {
-    let (with_entry, recent): (Vec<&Remembered>, Vec<&Remembered>) = rows.iter().partition(|row| row.keep == Keep::WithEntry);
+    let (with_entry, recent): (Vec<&Remembered>, Vec<&Remembered>) =
+        rows.iter().partition(|row| row.keep == Keep::WithEntry);
     for piece in chunks(&with_entry) {
         let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO dedupe_messages (key, seq, content) ");
         query.push_values(piece, |mut values, row: &&Remembered| {
-            values
-                .push_bind(row.key.as_slice())
-                .push_bind(row.seen.seq)
-                .push_bind(row.seen.content.cast_signed());
+            values.push_bind(row.key.as_slice()).push_bind(row.seen.seq).push_bind(row.seen.content.cast_signed());
         });
         query.build().execute(&mut *db).await?;
     }

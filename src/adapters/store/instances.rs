@@ -67,9 +67,7 @@ impl Store {
         .fetch_all(&self.read)
         .await
         .map_err(|e| Error::store("reading adopted names", e))?;
-        rows.into_iter()
-            .map(|(user, name)| Ok((UserId::named_by_admin(&user)?, InstanceName::parse(&name)?)))
-            .collect()
+        rows.into_iter().map(|(user, name)| Ok((UserId::named_by_admin(&user)?, InstanceName::parse(&name)?))).collect()
     }
 
     /// Instances after the session id `after`, by session id; of one organisation or of all.

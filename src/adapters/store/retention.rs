@@ -17,14 +17,13 @@ impl Store {
         let failed = |e: sqlx::Error| Error::store("dropping old events", e);
         let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         // Rows are appended in time order, so the old ones are a prefix of the primary key: no scan.
-        let last: Option<i64> = sqlx::query_scalar(
-            "SELECT MAX(id) FROM (SELECT id, at FROM events ORDER BY id LIMIT $1) WHERE at < $2",
-        )
-        .bind(BATCH)
-        .bind(before.0)
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(failed)?;
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT MAX(id) FROM (SELECT id, at FROM events ORDER BY id LIMIT $1) WHERE at < $2")
+                .bind(BATCH)
+                .bind(before.0)
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(failed)?;
         let Some(last) = last else { return Ok(0) };
         sqlx::query(
             "DELETE FROM dedupe_messages WHERE key IN \

@@ -1,7 +1,7 @@
 //! What was kept aside, for operators: dead letters and the quarantine; both can be looked at, replayed or dropped.
 
-use actix_web::{HttpResponse, delete, get, post};
 use actix_web::web::{Bytes, Data, Json, Path, Query};
+use actix_web::{HttpResponse, delete, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -135,7 +135,11 @@ impl From<QuarantineGroup> for GroupJson {
 /// Instances nobody owns whose webhooks are kept, by name
 #[utoipa::path(tag = "aside", params(PageQuery), responses((status = 200, body = Page<GroupJson>)))]
 #[get("/api/quarantine")]
-async fn list_quarantine(_: Admin, page: Query<PageQuery>, store: Data<Store>) -> Result<Json<Page<GroupJson>>, Problem> {
+async fn list_quarantine(
+    _: Admin,
+    page: Query<PageQuery>,
+    store: Data<Store>,
+) -> Result<Json<Page<GroupJson>>, Problem> {
     let limit = page.limit()?;
     let rows = store.quarantine_groups(&page.cursor::<String>()?.unwrap_or_default(), limit + 1).await?;
     Ok(Json(Page::cut(rows, limit, |last| Cursor::of(&last.instance_name)).map(GroupJson::from)))
@@ -202,7 +206,9 @@ async fn release(
     let wanted = body.map(Json::into_inner).unwrap_or_default();
     let user = match wanted.user_id {
         Some(raw) => UserId::named_by_admin(&raw)?,
-        None => name.user().ok_or_else(|| Error::bad_input("userId", "is missing: the name is not of the form `user_<id>`"))?,
+        None => name
+            .user()
+            .ok_or_else(|| Error::bad_input("userId", "is missing: the name is not of the form `user_<id>`"))?,
     };
     let org = wanted.organization_id.as_deref().map(OrgId::from_claim).transpose()?;
     let released = instances.adopt(&name, &user, org.as_ref()).await?;

@@ -57,8 +57,14 @@ async fn connect(
     caller.require_scope(Scope::Connect)?;
     let user = caller.acting_for(wanted.user_id.as_deref())?;
     let org = caller.acting_in(wanted.organization_id.as_deref())?;
-    if wanted.number.as_ref().is_some_and(|number| !(8..=15).contains(&number.len()) || !number.bytes().all(|b| b.is_ascii_digit())) {
-        return Err(Error::bad_input("number", "must be 8 to 15 digits with country code, for example 5511900000001").into());
+    if wanted
+        .number
+        .as_ref()
+        .is_some_and(|number| !(8..=15).contains(&number.len()) || !number.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return Err(
+            Error::bad_input("number", "must be 8 to 15 digits with country code, for example 5511900000001").into()
+        );
     }
     let instance = InstanceJson::of(&instances.ensure(&user, org.as_ref()).await?, clock.now(), true);
     let (qr_code, pairing_code) = (instance.qr_code.clone(), instance.pairing_code.clone());
@@ -76,7 +82,12 @@ struct Whose {
 /// The caller's own instance
 #[utoipa::path(tag = "instances", params(Whose), responses((status = 200, body = InstanceJson), (status = 404)))]
 #[get("/api/whatsapp/instance")]
-async fn own(caller: Caller, whose: Query<Whose>, store: Data<Store>, clock: Data<Clock>) -> Result<Json<InstanceJson>, Problem> {
+async fn own(
+    caller: Caller,
+    whose: Query<Whose>,
+    store: Data<Store>,
+    clock: Data<Clock>,
+) -> Result<Json<InstanceJson>, Problem> {
     let user = caller.acting_for(whose.user_id.as_deref())?;
     let instance = store.instance_of(&user).await?.ok_or(Error::NotFound("instance"))?;
     Ok(Json(InstanceJson::of(&instance, clock.now(), true)))
@@ -121,7 +132,12 @@ fn whose_list(caller: &Caller, named: Option<&str>) -> Result<Option<OrgId>, Err
 /// One instance, by uuid, session id or name
 #[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 200, body = InstanceJson), (status = 404)))]
 #[get("/api/instances/{id}")]
-async fn one(caller: Caller, id: Path<String>, store: Data<Store>, clock: Data<Clock>) -> Result<Json<InstanceJson>, Problem> {
+async fn one(
+    caller: Caller,
+    id: Path<String>,
+    store: Data<Store>,
+    clock: Data<Clock>,
+) -> Result<Json<InstanceJson>, Problem> {
     caller.require_admin()?;
     let instance = find(&store, &id).await?;
     Ok(Json(InstanceJson::of(&instance, clock.now(), true)))

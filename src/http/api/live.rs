@@ -46,7 +46,8 @@ async fn websocket(
     let (caller, bought, _) = extract::live_caller(&request).await?;
     let admitted = Admitted::new(&caller, bought, &query)?;
     let revoked = revoked(identity, caller, door.live.clone());
-    Ok(sockets::upgrade(&request, payload, admitted, revoked, Arc::clone(&door.live), (&door.tasks, door.patience)).await?)
+    Ok(sockets::upgrade(&request, payload, admitted, revoked, Arc::clone(&door.live), (&door.tasks, door.patience))
+        .await?)
 }
 
 /// Live events as Server-Sent Events
@@ -70,7 +71,11 @@ async fn events(
 /// A long poll: `nextCursor` is always given, so that polling goes on from it.
 #[utoipa::path(tag = "live", params(TailQuery), responses((status = 200, body = TailPage)))]
 #[get("/api/events")]
-async fn all_events(Admin(caller): Admin, query: Query<TailQuery>, tail: Data<Tail>) -> Result<Json<TailPage>, Problem> {
+async fn all_events(
+    Admin(caller): Admin,
+    query: Query<TailQuery>,
+    tail: Data<Tail>,
+) -> Result<Json<TailPage>, Problem> {
     Ok(Json(tail::read(&caller, &query, &tail).await?))
 }
 

@@ -50,7 +50,8 @@ async fn test(_: Admin, wanted: Json<Wanted>, intake: Data<Intake>, hub: Data<Hu
     let name = intake.instances.name_of(&user);
     intake.store.instance_named(&name).await?.ok_or(Error::NotFound("instance"))?;
     let now = intake.clock.now();
-    let body = json!({"event": EVENT, "instance": name, "data": {"nonce": Uuid::now_v7()}, "date_time": now.to_string()});
+    let body =
+        json!({"event": EVENT, "instance": name, "data": {"nonce": Uuid::now_v7()}, "date_time": now.to_string()});
     let webhook = webhook::parse(&Bytes::from(body.to_string()), Some(&name), Some(now))?;
     let sockets = hub.listeners(&Channel::User(user));
     let verdict = intake.ingest.accept(webhook, now).await?;

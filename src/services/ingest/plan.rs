@@ -78,11 +78,7 @@ pub fn lookups<'a>(arrivals: impl Iterator<Item = &'a Arrival>, now: Millis) -> 
 
 /// What has to be looked up before `announcement` can be decided.
 pub fn lookups_of(announcement: &Announcement, now: Millis) -> Lookups {
-    Lookups {
-        names: vec![announcement.instance().clone()],
-        today: now.0.div_euclid(DAY_MS),
-        ..Lookups::default()
-    }
+    Lookups { names: vec![announcement.instance().clone()], today: now.0.div_euclid(DAY_MS), ..Lookups::default() }
 }
 
 /// The growing plan of one batch.

@@ -91,7 +91,12 @@ impl Proofs {
     ///
     /// # Errors
     /// [`Error::ProofMissing`], [`Error::ProofInvalid`].
-    pub fn check(&self, presented: Presented<'_>, instance: Option<&InstanceName>, now: Millis) -> Result<Proof, Error> {
+    pub fn check(
+        &self,
+        presented: Presented<'_>,
+        instance: Option<&InstanceName>,
+        now: Millis,
+    ) -> Result<Proof, Error> {
         match presented {
             Presented::Jwt(token) => match self.check_jwt(token, instance, now) {
                 Err(_) if self.auth == WebhookAuth::None => Ok(Proof::default()),
