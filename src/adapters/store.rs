@@ -3,6 +3,7 @@
 
 pub mod channels;
 pub mod events;
+pub mod identity;
 pub mod instances;
 pub mod settings;
 
