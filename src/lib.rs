@@ -8,3 +8,5 @@ pub mod domain;
 pub mod adapters;
 
 pub mod services;
+
+pub mod http;
