@@ -5,3 +5,4 @@ pub mod clock;
 pub mod jwks;
 pub mod store;
 pub mod tasks;
+pub mod tls;

@@ -23,6 +23,7 @@ use crate::adapters::bus::Bus;
 use crate::adapters::clock::{self, Clock};
 use crate::adapters::store::Store;
 use crate::adapters::tasks::Tasks;
+use crate::adapters::tls;
 use crate::config::Settings;
 use crate::domain::ids::{InstanceName, UserId};
 use crate::http::api::live::LiveDoor;
@@ -96,6 +97,7 @@ impl App {
         clock: Clock,
         patience: sockets::Patience,
     ) -> anyhow::Result<Self> {
+        tls::install();
         let address = listener.local_addr()?;
         let path = settings.database_path().map_err(anyhow::Error::msg)?;
         let lock = FolderLock::take(&path)?;

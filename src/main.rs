@@ -7,8 +7,6 @@ use clap::Parser;
 use zapgate::cli::{Cli, Failure};
 
 fn main() -> ExitCode {
-    // Needed once per process before any TLS; a second call cannot happen here.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
     if zapgate::telemetry::install(cli.log()).is_err() {
         return ExitCode::FAILURE;

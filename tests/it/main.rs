@@ -6,12 +6,17 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::disallowed_methods,
     reason = "a test stops loudly; clippy.toml's switches reach only #[test] functions, not what they call"
 )]
 
+mod app;
 mod dependencies;
 mod identity;
 mod judge;
 mod live;
+mod recorded;
 mod recordings;
+mod smoke;
+mod socket;
 mod tidy;
