@@ -21,14 +21,25 @@ const STATES = {
 const REASONS = {
   by_owner: ['Desvinculada por aqui.', 'Unlinked from here.'],
   device_removed: ['O aparelho foi removido no celular.', 'The device was removed on the phone.'],
-  logged_out_by_api: ['Alguém desvinculou direto na Evolution.', 'Somebody unlinked it at Evolution itself.'],
+  logged_out_at_evolution: ['Alguém desvinculou direto na Evolution.', 'Somebody unlinked it at Evolution itself.'],
   qr_limit: ['Ninguém leu o código; pausamos os códigos.', 'Nobody scanned; codes are paused.'],
+  pairing_timed_out: ['O código foi lido, mas a conexão não abriu.', 'The code was scanned, but the connection did not open.'],
+  removed: ['A instância foi excluída. Conecte para começar de novo.', 'The instance was deleted. Connect to begin again.'],
+  temporary_ban: ['Bloqueio temporário pelo WhatsApp.', 'Temporary block by WhatsApp.'],
+  account_blocked: ['Conta bloqueada, ou o celular principal saiu. Abra o WhatsApp no celular.', 'Account blocked, or the main phone is gone. Open WhatsApp on the phone.'],
+  account_banned: ['Conta banida pelo WhatsApp. Peça revisão no celular.', 'Account banned by WhatsApp. Ask for a review on the phone.'],
+  opened_elsewhere: ['Outro sistema abriu este mesmo vínculo; não vamos disputar.', 'Another system opened this same link; we do not fight it.'],
+  timed_out: ['O WhatsApp não respondeu a tempo; estamos tentando de novo.', 'WhatsApp did not answer in time; we are trying again.'],
+  sign_in_again: ['O WhatsApp pediu para entrar de novo.', 'WhatsApp asked to sign in again.'],
+  connection_closed: ['A rede fechou a conexão; estamos tentando de novo.', 'The network closed the connection; we are trying again.'],
+  session_error: ['Erro na conversa com o WhatsApp; estamos tentando de novo.', 'Error while talking to WhatsApp; we are trying again.'],
+  whatsapp_unavailable: ['O WhatsApp está fora do ar; estamos tentando de novo.', 'WhatsApp is unavailable; we are trying again.'],
   evolution_not_configured: ['A Evolution ainda não está configurada; webhooks já são aceitos.', 'Evolution is not set up yet; webhooks are accepted already.'],
   evolution_unreachable: ['A Evolution não respondeu. O problema não é do celular.', 'Evolution did not answer. The phone is not at fault.'],
   evolution_refused: ['A Evolution recusou o pedido: confira a chave e a versão.', 'Evolution refused the request: check its key and version.'],
   upgrade_evolution: ['A versão do servidor ficou velha para o WhatsApp.', 'The server version is too old for WhatsApp.'],
-  whatsapp_unreachable: ['Sem caminho até o WhatsApp (rede ou DNS).', 'No way to reach WhatsApp (network or DNS).'],
-  reconnecting_silently: ['O WhatsApp pediu para entrar de novo; volta em segundos.', 'WhatsApp asked to sign in again; back in seconds.'],
+  whatsapp_unreachable: ['Sem caminho até o WhatsApp (rede ou DNS); volta sozinha.', 'No way to reach WhatsApp (network or DNS); it returns by itself.'],
+  reconnecting_silently: ['Uma queda curta; deve voltar em segundos.', 'A short drop; it should be back in seconds.'],
 };
 
 /** How a live socket ended for good, or why it waits. */
@@ -59,7 +70,8 @@ const PROBLEMS = {
 const KINDS = {
   text: ['Texto', 'Text'], image: ['Imagem', 'Image'], video: ['Vídeo', 'Video'], audio: ['Áudio', 'Audio'], voice: ['Mensagem de voz', 'Voice message'],
   document: ['Documento', 'Document'], sticker: ['Figurinha', 'Sticker'], location: ['Localização', 'Location'], contact: ['Contato', 'Contact'],
-  poll: ['Enquete', 'Poll'], reaction: ['Reação', 'Reaction'], other: ['Mensagem de outro tipo', 'Another kind of message'],
+  poll: ['Enquete', 'Poll'], poll_vote: ['Voto em enquete', 'Poll vote'], reaction: ['Reação', 'Reaction'], buttons: ['Botões', 'Buttons'], list: ['Lista', 'List'],
+  event: ['Evento', 'Event'], group_invite: ['Convite para grupo', 'Group invitation'], product: ['Produto', 'Product'], other: ['Mensagem de outro tipo', 'Another kind of message'],
 };
 
 const ACKS = { pending: ['na fila', 'queued'], sent: ['enviada', 'sent'], delivered: ['entregue', 'delivered'], read: ['lida', 'read'], played: ['ouvida', 'played'], failed: ['não saiu', 'not sent'] };
@@ -80,8 +92,11 @@ const PAGE = {
   slow: ['Ainda carregando', 'Still loading'],
   listFailed: ['A lista não chegou', 'The list did not arrive'],
   listFailedWhy: ['O servidor não respondeu. As conexões continuam ligadas; só esta tela ficou sem dados.', 'The server did not answer. The connections keep running; only this screen has no data.'],
-  retry: ['Tentar de novo', 'Try again'], reload: ['Recarregar', 'Reload'], signInAgain: ['Entrar de novo', 'Sign in again'],
+  retry: ['Tentar de novo', 'Try again'], reload: ['Recarregar', 'Reload'], signInAgainWhat: ['Sua entrada venceu', 'Your sign-in has expired'], signInAgainWhy: ['O que está na tela é de antes; nada novo chega até você entrar.', 'What is on the screen is from before; nothing new arrives until you sign in.'],
+  signInAgain: ['Entrar de novo', 'Sign in again'],
   next: ['Troca sozinho em {s}', 'Renews itself in {s}'],
+  nextWhy: ['O código anterior venceu.', 'The code before has expired.'],
+  firstWhy: ['O código para ler está sendo feito.', 'The code to scan is being made.'],
   nextSoon: ['O próximo código está chegando…', 'The next code is on its way…'],
   preparing: ['Preparando o código…', 'Preparing the code…'], preparing8: ['Ainda preparando. Costuma levar menos de 10 s.', 'Still preparing. It usually takes under 10 s.'],
   preparing45: ['A Evolution não mandou um código em 45 s. Não é o seu celular.', 'Evolution sent no code within 45 s. It is not your phone.'],
