@@ -105,7 +105,7 @@ export class Board {
       this.on.signIn();
       return;
     }
-    const because = error.code === 'unreachable' ? t('listFailedWhy') : problem(error.code);
+    const because = error.status === 0 || error.status >= 500 ? t('listFailedWhy') : problem(error.code);
     this.tell('down', 'warn', { what: t('listFailed'), because, press: t('retry'), then: () => this.load() });
   }
 
