@@ -185,6 +185,22 @@ mod tests {
     }
 
     #[test]
+    fn every_word_the_page_asks_for_is_in_the_table() {
+        let words = text("js/words.js");
+        let page = text("index.html");
+
+        let mut keys: Vec<String> = quoted(&page, " data-t=\"", '"').into_iter().map(str::to_owned).collect();
+        for path in Files::iter().filter(|path| path.starts_with("js/")) {
+            keys.extend(quoted(&text(&path), " t('", '\'').into_iter().map(str::to_owned));
+        }
+
+        assert!(keys.len() > 30, "{keys:?}");
+        for key in keys {
+            assert!(words.contains(&format!(" {key}: ['")), "no words for `{key}`");
+        }
+    }
+
+    #[test]
     fn text_from_outside_never_becomes_markup() {
         for path in Files::iter().filter(|path| path.starts_with("js/")) {
             let code = text(&path);

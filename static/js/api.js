@@ -28,7 +28,8 @@ async function call(method, path, body) {
   }
   readClock(answer.headers.get('Date'), sent);
   const json = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Problem(answer.status, json?.code ?? (answer.status >= 500 ? 'unreachable' : 'other'), json?.detail);
+  if (!answer.ok)
+    throw new Problem(answer.status, json?.code ?? (answer.status >= 500 ? 'unreachable' : 'other'), json?.detail);
   return json;
 }
 

@@ -21,9 +21,13 @@ export const bdi = (text, attrs) => h('bdi', attrs, String(text));
 
 /** Splits a sentence at `{…}` and puts nodes in the gaps: word order is the language's, the nodes are ours. */
 export function sentence(template, nodes) {
-  return template.split(/\{(\w+)\}/).map((part, i) => (i % 2 ? nodes[part] ?? '' : part));
+  return template.split(/\{(\w+)\}/).map((part, i) => (i % 2 ? (nodes[part] ?? '') : part));
 }
 
 export function keep(key, value) {
-  try { localStorage.setItem(key, value); } catch { /* a browser that keeps nothing still works */ }
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    /* a browser that keeps nothing still works */
+  }
 }

@@ -16,7 +16,8 @@ export const clock = (date) => format({ timeStyle: 'short' }).format(date);
 
 /** "hoje, 14:32", "ontem, 09:10", "3 de nov., 18:40". */
 export function when(date, now = new Date()) {
-  const yesterday = new Date(now); yesterday.setDate(now.getDate() - 1);
+  const yesterday = new Date(now);
+  yesterday.setDate(now.getDate() - 1);
   if (sameDay(date, now)) return t('today', { time: clock(date) });
   if (sameDay(date, yesterday)) return t('yesterday', { time: clock(date) });
   return format({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(date);
@@ -24,7 +25,9 @@ export function when(date, now = new Date()) {
 
 /** The clock alone for today, with its day for older ones: short enough for the corner of a message. */
 export function stamp(date, now = new Date()) {
-  return sameDay(date, now) ? clock(date) : format({ day: '2-digit', month: '2-digit', hour: '2-digit', minute: '2-digit' }).format(date);
+  return sameDay(date, now)
+    ? clock(date)
+    : format({ day: '2-digit', month: '2-digit', hour: '2-digit', minute: '2-digit' }).format(date);
 }
 
 /** Whole seconds as "0:34". */
@@ -45,7 +48,7 @@ export function phoneOf(jid) {
 /** A time from the wire: RFC 3339, or seconds or milliseconds since 1970. `null` when it is none of these. */
 export function instant(value) {
   const number = typeof value === 'number' ? value : /^\d+$/.test(value ?? '') ? Number(value) : null;
-  const date = new Date(number === null ? value ?? NaN : number < 1e11 ? number * 1000 : number);
+  const date = new Date(number === null ? (value ?? NaN) : number < 1e11 ? number * 1000 : number);
   return Number.isNaN(date.getTime()) ? null : date;
 }
 

@@ -9,34 +9,60 @@
 //   { phase: 'opening' | 'on' | 'again' | 'ended' | 'off', since, code, seq, epoch }
 
 const PING_MS = 25_000;
-const ANSWER_MS = 35_000;          // with the ping's wait: 60 s of silence
-const STABLE_MS = 5_000;           // a connection that lasted this long ends the series of failures
+const ANSWER_MS = 35_000; // with the ping's wait: 60 s of silence
+const STABLE_MS = 5_000; // a connection that lasted this long ends the series of failures
 const BACKOFF = { first: 500, cap: 30_000, restart: 1_000 };
-const FINAL = new Set([1008, 4001, 4003, 4009]);   // coming back by itself would not help
+const FINAL = new Set([1008, 4001, 4003, 4009]); // coming back by itself would not help
 
 export class LiveChannel {
-  #query; #on; #backlog; #socket = null; #timer = null; #pulse = null;
-  #failures = 0; #openedAt = 0; #heardAt = 0; #pingedAt = 0; #looked = false;
+  #query;
+  #on;
+  #backlog;
+  #socket = null;
+  #timer = null;
+  #pulse = null;
+  #failures = 0;
+  #openedAt = 0;
+  #heardAt = 0;
+  #pingedAt = 0;
+  #looked = false;
   #state = { phase: 'off', since: Date.now(), code: null, seq: null, epoch: null };
 
   /** `backlog`: how many frames before the present to ask for at the very first connection. */
   constructor(query, on, { backlog = 0 } = {}) {
-    this.#query = query; this.#on = on; this.#backlog = backlog;
+    this.#query = query;
+    this.#on = on;
+    this.#backlog = backlog;
   }
 
-  get state() { return { ...this.#state }; }
+  get state() {
+    return { ...this.#state };
+  }
 
   /** Opens, or opens again after `stop` or an end; goes on from the last position. */
   start() {
     if (this.#socket || this.#timer) return;
     this.#failures = 0;
-    addEventListener('online', this.#hurry);
-    document.addEventListener('visibilitychange', this.#hurry);
+    addEventListener('online', this.#seen);
+    document.addEventListener('visibilitychange', this.#seen);
     this.#open('opening');
   }
 
   /** Closes on purpose; the position is kept. */
-  stop() { this.#end('off', null); }
+  stop() {
+    this.#end('off', null);
+  }
+
+  /** Something says that the server can be reached again: do not sit out the rest of a long wait. */
+  hurry() {
+    if (!this.#timer) return;
+    clearTimeout(this.#timer);
+    this.#open('again');
+  }
+
+  #seen = () => {
+    if (!document.hidden) this.hurry();
+  };
 
   #open(phase) {
     this.#timer = null;
@@ -48,20 +74,30 @@ export class LiveChannel {
       url.searchParams.set('since', this.#state.seq);
       url.searchParams.set('epoch', this.#state.epoch);
     }
-    const socket = this.#socket = new WebSocket(url, ['zapgate.v1']);
-    this.#openedAt = this.#heardAt = Date.now(); this.#pingedAt = 0;
-    socket.onmessage = ({ data }) => { if (socket === this.#socket) this.#hear(data); };
-    socket.onclose = ({ code }) => { if (socket === this.#socket) this.#lost(code); };
+    const socket = (this.#socket = new WebSocket(url, ['zapgate.v1']));
+    this.#openedAt = this.#heardAt = Date.now();
+    this.#pingedAt = 0;
+    socket.onmessage = ({ data }) => {
+      if (socket === this.#socket) this.#hear(data);
+    };
+    socket.onclose = ({ code }) => {
+      if (socket === this.#socket) this.#lost(code);
+    };
     this.#pulse = setInterval(() => this.#beat(), 5_000);
   }
 
   #hear(text) {
-    this.#heardAt = Date.now(); this.#pingedAt = 0;
+    this.#heardAt = Date.now();
+    this.#pingedAt = 0;
     let frame;
-    try { frame = JSON.parse(text); } catch { return this.#lost(1007); }
+    try {
+      frame = JSON.parse(text);
+    } catch {
+      return this.#lost(1007);
+    }
     if (frame.type === 'hello') return this.#greet(frame);
-    if (typeof frame.seq !== 'number' || frame.seq <= this.#state.seq) return undefined;   // a pong, or a repeat
-    if (frame.seq !== this.#state.seq + 1) return this.#lost(4008);                          // a gap: fetch what is missing
+    if (typeof frame.seq !== 'number' || frame.seq <= this.#state.seq) return undefined; // a pong, or a repeat
+    if (frame.seq !== this.#state.seq + 1) return this.#lost(4008); // a gap: fetch what is missing
     this.#state.seq = frame.seq;
     this.#on.frame?.(frame);
     return this.#on.change?.(this.state);
@@ -69,7 +105,8 @@ export class LiveChannel {
 
   #greet(hello) {
     if (!hello.recovered) {
-      this.#state.seq = hello.seq; this.#state.epoch = hello.epoch;
+      this.#state.seq = hello.seq;
+      this.#state.epoch = hello.epoch;
     }
     this.#become('on');
     this.#on.hello?.(hello);
@@ -98,7 +135,10 @@ export class LiveChannel {
     if (greeted && Date.now() - this.#openedAt > STABLE_MS) this.#failures = 0;
     this.#become('again', code);
     if (!greeted) this.#on.refused?.();
-    const ceiling = code === 1001 && this.#failures === 0 ? BACKOFF.restart : Math.min(BACKOFF.cap, BACKOFF.first * 2 ** this.#failures);
+    const ceiling =
+      code === 1001 && this.#failures === 0
+        ? BACKOFF.restart
+        : Math.min(BACKOFF.cap, BACKOFF.first * 2 ** this.#failures);
     this.#failures += 1;
     this.#timer = setTimeout(() => this.#open('again'), 50 + Math.random() * ceiling);
     return undefined;
@@ -106,9 +146,10 @@ export class LiveChannel {
 
   #end(phase, code) {
     this.#drop();
-    clearTimeout(this.#timer); this.#timer = null;
-    removeEventListener('online', this.#hurry);
-    document.removeEventListener('visibilitychange', this.#hurry);
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    removeEventListener('online', this.#seen);
+    document.removeEventListener('visibilitychange', this.#seen);
     this.#become(phase, code);
   }
 
@@ -122,14 +163,12 @@ export class LiveChannel {
 
   #become(phase, code = this.#state.code) {
     const same = this.#state.phase === phase;
-    this.#state = { ...this.#state, phase, code: phase === 'on' ? null : code, since: same ? this.#state.since : Date.now() };
+    this.#state = {
+      ...this.#state,
+      phase,
+      code: phase === 'on' ? null : code,
+      since: same ? this.#state.since : Date.now(),
+    };
     this.#on.change?.(this.state);
   }
-
-  /** The network or the reader is back: do not sit out the rest of a long wait. */
-  #hurry = () => {
-    if (!this.#timer || document.hidden) return;
-    clearTimeout(this.#timer);
-    this.#open('again');
-  };
 }

@@ -10,26 +10,36 @@ import { open, signIn, takeLoginCode } from './session.js';
 const $ = (id) => document.getElementById(id);
 const STALE_MS = 10_000;
 
-const board = new Board({ board: $('board'), strip: $('strip'), sum: $('sum'), add: $('add'), say: $('say') }, {
-  line: paintLive, signIn: () => expired(), refused: checkSession, add: openConnect,
-});
-let signedIn = false, checking = 0;
+const board = new Board(
+  { board: $('board'), strip: $('strip'), sum: $('sum'), add: $('add'), say: $('say') },
+  { line: paintLive, signIn: () => expired(), refused: checkSession, add: openConnect },
+);
+let signedIn = false;
+let over = false; // the session ended, and that was said
+let checkedAt = 0;
+let askAgain = null; // repeats the question on show, in another language
 
 // ---- top bar ----
 
 /** One word for all sockets: the worst of them. */
 function paintLive() {
-  const lines = board.lines.filter((line) => line.phase !== 'off'), live = $('live');
-  live.hidden = !signedIn || !lines.length;
-  const ended = lines.find((line) => line.phase === 'ended'), lost = lines.filter((line) => line.phase === 'again').map((line) => line.since);
+  const live = $('live');
+  const lines = board.lines.filter(({ phase }) => phase !== 'off');
+  const ended = lines.find(({ phase }) => phase === 'ended');
+  const lost = lines.filter(({ phase }) => phase === 'again').map(({ since }) => since);
   if (ended?.code === 4001) expired();
-  const since = ended?.since ?? Math.min(...lost), stale = Boolean(ended) || Date.now() - since > STALE_MS;
-  const how = lost.length || ended ? (stale ? 'stale' : 'again') : lines.some((line) => line.phase === 'opening') ? 'again' : 'on';
-  if (live.dataset.live === how && how !== 'stale' && live.lang === lang()) return;
-  live.dataset.live = how; live.lang = lang();
-  const words = how === 'on' ? t('live') : how === 'again' ? t('again') : t('stale', { time: clock(new Date(since)) });
-  if (live.textContent !== words) live.textContent = words;
+  const since = ended?.since ?? Math.min(...lost); // without any lost it is Infinity: not stale
+  const opening = lost.length > 0 || lines.some(({ phase }) => phase === 'opening');
+  const how = ended || Date.now() - since > STALE_MS ? 'stale' : opening ? 'again' : 'on';
+  const words = {
+    on: () => t('live'),
+    again: () => t('again'),
+    stale: () => t('stale', { time: clock(new Date(since)) }),
+  }[how]();
+  live.hidden = !signedIn || !lines.length;
+  live.dataset.live = how;
   live.title = (ended && socketEnd(ended.code)) ?? '';
+  if (live.textContent !== words) live.textContent = words; // a status region: the same words are not news
 }
 
 function paintWords() {
@@ -39,6 +49,7 @@ function paintWords() {
   document.title = `zapgate · ${t('title').toLocaleLowerCase(lang())}`;
   board.retell();
   paintLive();
+  askAgain?.();
 }
 
 $('lang').onclick = () => setLang(lang() === 'en' ? 'pt-BR' : 'en');
@@ -47,40 +58,63 @@ $('theme').onclick = () => {
   root.dataset.theme = root.dataset.theme === 'dark' ? 'light' : 'dark';
   keep('zapgate.theme', root.dataset.theme);
 };
-$('leave').onclick = async () => { await api.logout().catch(() => null); location.reload(); };
+$('leave').onclick = async () => {
+  await api.logout().catch(() => null);
+  location.reload();
+};
 $('add').onclick = openConnect;
 
-function openConnect() { askUser($('connect'), async (user) => board.show(await board.connect(user))); }
+async function openConnect() {
+  if (board.isOperator) askUser($('connect'), async (user) => board.show(await board.connect(user)));
+  else await board.connect().catch((error) => board.tell('down', 'warn', { what: error.message }));
+}
 
 // ---- session ----
 
 function enter(me) {
   const first = !signedIn;
   signedIn = true;
-  $('page').hidden = false; $('leave').hidden = false;
+  over = false;
+  askAgain = null;
+  $('page').hidden = false;
+  $('leave').hidden = false;
   paintLive();
   return first ? board.start(me) : board.resume();
 }
 
+/** `reason` says why, in the language of that moment. */
 function askWho(reason) {
-  askSignIn($('login'), { reason, again: signedIn, send: async (typed) => { enter(await signIn(typed)); } });
+  const send = async (typed) => void enter(await signIn(typed));
+  askSignIn($('login'), { reason: reason?.(), again: signedIn, send });
+  askAgain = signedIn ? null : () => askWho(reason); // over a page the dialog is modal: no other language meanwhile
 }
 
-function expired() { if (!$('login').open) askWho(socketEnd(4001)); }
+/** Asked once; whoever closes the question can go on reading, and finds it again in the strip. */
+function expired() {
+  if (over) return;
+  over = true;
+  const then = () => askWho(() => socketEnd(4001));
+  const words = { what: t('signInAgainWhat'), because: t('signInAgainWhy'), press: t('signInAgain') };
+  board.tell('clock', 'warn', { ...words, then });
+  then();
+}
 
 /** A socket was turned away before it said hello: was it the session? Asked at most once in five seconds. */
 async function checkSession() {
-  if (!signedIn || Date.now() - checking < 5000) return;
-  checking = Date.now();
-  await api.me().catch((error) => { if (error.status === 401) expired(); });
+  if (!signedIn || Date.now() - checkedAt < 5000) return;
+  checkedAt = Date.now();
+  await api.me().catch((error) => {
+    if (error.status === 401) expired();
+  });
 }
 
 async function start(code) {
   try {
     const { me, refused } = await open(code);
-    if (me) await enter(me); else askWho(refused ?? undefined);
+    if (me) await enter(me);
+    else askWho(refused);
   } catch {
-    setTimeout(start, 1000 + Math.random() * 2000, code);   // the server is not there yet, and the code not yet used
+    setTimeout(start, 1000 + Math.random() * 2000, code); // the server is not there yet, and the code not yet used
   }
 }
 

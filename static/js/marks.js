@@ -2,8 +2,12 @@
 import { h, svg } from './dom.js';
 
 const ring = line('M2 2h12v12H2z');
-function line(d, width = 2) { return { d, width }; }
-function solid(d) { return { d, width: 0 }; }
+function line(d, width = 2) {
+  return { d, width };
+}
+function solid(d) {
+  return { d, width: 0 };
+}
 
 const MARKS = {
   connected: [ring, solid('M6 6h4v4H6z')],
@@ -30,28 +34,42 @@ const MARKS = {
   audio: [line('M2 6.5v3M5 4v8M8 2v12M11 5v6M14 7v2', 1.6)],
   document: [line('M3 1.5h6.5L13 5v9.5H3zM9 1.8V5.5h3.8M5.5 9h5M5.5 11.5h5', 1.5)],
   sticker: [line('M2 2h12v7l-5 5H2zM9 14V9h5', 1.5)],
-  location: [line('M8 14.5C5 11 3.5 8.8 3.5 6.2a4.5 4.5 0 0 1 9 0c0 2.6-1.5 4.8-4.5 8.3z', 1.5), solid('M7 5.2h2v2H7z')],
+  location: [
+    line('M8 14.5C5 11 3.5 8.8 3.5 6.2a4.5 4.5 0 0 1 9 0c0 2.6-1.5 4.8-4.5 8.3z', 1.5),
+    solid('M7 5.2h2v2H7z'),
+  ],
   contact: [line('M2 2h12v12H2zM5 12c.4-2 1.4-3 3-3s2.6 1 3 3', 1.5), solid('M6.6 4.5h2.8v2.8H6.6z')],
   poll: [line('M2 3.5h12M2 8h7M2 12.5h9.5', 2)],
   reaction: [line('M8 13.5L2.8 8.4a3 3 0 0 1 4.3-4.3l.9.9.9-.9a3 3 0 0 1 4.3 4.3z', 1.5)],
-  call: [line('M3 2h3l1.2 3.5L5.5 7a8 8 0 0 0 3.5 3.5l1.5-1.7L14 10v3c0 .6-.5 1-1 1C7.5 14 2 8.5 2 3c0-.5.4-1 1-1z', 1.5)],
+  poll_vote: [line('M2 3.5h12M2 8h7', 2), line('M9 11.5l2 2 4-4.5', 1.8)],
+  call: [
+    line('M3 2h3l1.2 3.5L5.5 7a8 8 0 0 0 3.5 3.5l1.5-1.7L14 10v3c0 .6-.5 1-1 1C7.5 14 2 8.5 2 3c0-.5.4-1 1-1z', 1.5),
+  ],
   history: [line('M2 3.5h12v3H2zM3 6.5v7h10v-7M6 9.5h4', 1.5)],
   other: [line('M2 4h12v8H2zM5 8h6', 1.5)],
 };
 
 /** A decorative mark; the words beside it carry the meaning for whoever cannot see it. */
 export function mark(name, family) {
-  const paths = (MARKS[name] ?? MARKS.other).map(({ d, width }) => (width
-    ? svg('path', { d, fill: 'none', stroke: 'currentColor', 'stroke-width': width })
-    : svg('path', { d, fill: 'currentColor' })));
-  return h('span', { class: 'mark', 'data-f': family, 'aria-hidden': 'true' }, svg('svg', { viewBox: '0 0 16 16' }, paths));
+  const paths = (MARKS[name] ?? MARKS.other).map(({ d, width }) =>
+    width
+      ? svg('path', { d, fill: 'none', stroke: 'currentColor', 'stroke-width': width })
+      : svg('path', { d, fill: 'currentColor' }),
+  );
+  return h(
+    'span',
+    { class: 'mark', 'data-f': family, 'aria-hidden': 'true' },
+    svg('svg', { viewBox: '0 0 16 16' }, paths),
+  );
 }
 
 /** The core of a state that is under way: a light running along its square. Still when motion is unwelcome. */
 export function chase() {
-  const square = (attrs) => svg('path', { d: 'M2 2h12v12H2z', fill: 'none', stroke: 'currentColor', 'stroke-width': 2, ...attrs });
-  return h('span', { class: 'mark', 'aria-hidden': 'true' }, svg('svg', { viewBox: '0 0 16 16' },
-    square({ opacity: '.25' }), square({ class: 'chase', pathLength: 100 })));
+  const square = (attrs) =>
+    svg('path', { d: 'M2 2h12v12H2z', fill: 'none', stroke: 'currentColor', 'stroke-width': 2, ...attrs });
+  return h(
+    'span',
+    { class: 'mark', 'aria-hidden': 'true' },
+    svg('svg', { viewBox: '0 0 16 16' }, square({ opacity: '.25' }), square({ class: 'chase', pathLength: 100 })),
+  );
 }
-
-export const hasMark = (name) => name in MARKS;

@@ -4,51 +4,79 @@ import { h, sentence, svg } from './dom.js';
 import { t } from './words.js';
 import { serverNow } from './api.js';
 
-const FRAME = 'M150 2.5H293.5a4 4 0 0 1 4 4V293.5a4 4 0 0 1-4 4H6.5a4 4 0 0 1-4-4V6.5a4 4 0 0 1 4-4Z';   // starts at noon
+const FRAME = 'M150 2.5H293.5a4 4 0 0 1 4 4V293.5a4 4 0 0 1-4 4H6.5a4 4 0 0 1-4-4V6.5a4 4 0 0 1 4-4Z'; // starts at noon
 const GHOST = 'M5 5h12v12H5zM48 5h12v12H48zM5 48h12v12H5z';
-const GHOST_CORE = 'M9 9h4v4H9zM52 9h4v4h-4zM9 52h4v4H9zM24 8h5v3h-5zM34 6h3v7h-3zM40 12h4v3h-4zM24 22h3v6h-3zM32 20h8v3h-8zM46 24h6v3h-6zM8 24h6v3H8zM16 30h4v6h-4zM28 32h9v4h-9zM44 34h3v8h-3zM54 32h5v4h-5zM24 42h6v3h-6zM36 46h4v6h-4zM46 52h7v3h-7zM26 54h5v5h-5zM56 44h4v4h-4z';
+const GHOST_CORE =
+  'M9 9h4v4H9zM52 9h4v4h-4zM9 52h4v4H9zM24 8h5v3h-5zM34 6h3v7h-3zM40 12h4v3h-4zM24 22h3v6h-3zM32 20h8v3h-8zM46 24h6v3h-6z' +
+  'M8 24h6v3H8zM16 30h4v6h-4zM28 32h9v4h-9zM44 34h3v8h-3zM54 32h5v4h-5zM24 42h6v3h-6zM36 46h4v6h-4zM46 52h7v3h-7z' +
+  'M26 54h5v5h-5zM56 44h4v4h-4z';
 const IMAGE = /^data:image\/(?:png|jpeg|webp|gif);base64,/;
 const WARN_MS = 10_000;
-const WORD_MS = 8_000, GIVE_UP_MS = 45_000;
+const WORD_MS = 8_000;
+const GIVE_UP_MS = 45_000;
 
 /** A code as the page keeps it: `{ image, pairing, expiresAt, total }`, times in ms of the server's clock. */
 export function codeOf({ qrCode, pairingCode, expiresAt, issuedAt }) {
   const end = Date.parse(expiresAt);
   if ((!qrCode && !pairingCode) || !(end > serverNow())) return null;
   const total = issuedAt ? end - Date.parse(issuedAt) : end - serverNow();
-  return { image: IMAGE.test(qrCode ?? '') ? qrCode : null, pairing: pairingCode || null, expiresAt: end, total: Math.max(total, 1) };
+  return {
+    image: IMAGE.test(qrCode ?? '') ? qrCode : null,
+    pairing: pairingCode || null,
+    expiresAt: end,
+    total: Math.max(total, 1),
+  };
 }
 
 export const isValid = (code) => Boolean(code) && serverNow() < code.expiresAt;
 
-/** The plate while a code is awaited: since when decides whether it says so, speaks again, or gives up. */
-export function preparingPlate(since, hadCode, giveUp) {
+export const sameCode = (a, b) =>
+  a === b || Boolean(a && b && a.image === b.image && a.pairing === b.pairing && a.expiresAt === b.expiresAt);
+
+/**
+ * The plate while a code is awaited; `since` when decides whether it says so, speaks again, or gives up. `end`: what to
+ * offer after giving up, once `giveUp` was called.
+ */
+export function preparingPlate(since, hadCode, end, giveUp) {
   const clock = h('p', { class: 'qclock' });
-  const ghost = h('div', { class: 'plate wait', 'data-role': 'qr-wait' }, svg('svg', { viewBox: '0 0 65 65', 'aria-hidden': 'true' },
-    svg('path', { d: GHOST, fill: 'none', stroke: 'currentColor', 'stroke-width': 1.4 }), svg('path', { d: GHOST_CORE, fill: 'currentColor' })));
-  const el = h('div', { class: 'qr' }, ghost, clock);
+  const eyes = svg('path', { d: GHOST, fill: 'none', stroke: 'currentColor', 'stroke-width': 1.4 });
+  const cores = svg('path', { d: GHOST_CORE, fill: 'currentColor' });
+  const drawing = svg('svg', { viewBox: '0 0 65 65', 'aria-hidden': 'true' }, eyes, cores);
+  const plate = h('div', { class: 'plate wait', 'data-role': 'qr-wait' }, drawing);
   const tick = () => {
     const waited = Date.now() - since;
-    if (waited >= GIVE_UP_MS) giveUp();
-    clock.textContent = t(waited >= GIVE_UP_MS ? 'preparing45' : waited >= WORD_MS ? 'preparing8' : hadCode ? 'nextSoon' : 'preparing');
-    el.toggleAttribute('data-still', waited >= GIVE_UP_MS);
+    if (waited >= GIVE_UP_MS && !end) giveUp();
+    clock.textContent = t(waitingWords(waited, hadCode));
+    plate.toggleAttribute('data-still', waited >= GIVE_UP_MS);
   };
   tick();
-  return { el, tick };
+  return { el: h('div', { class: 'qr' }, plate, clock, end), tick };
 }
 
-/** The plate with a living code. `expired` is called once, at its end. */
+function waitingWords(waited, hadCode) {
+  if (waited >= GIVE_UP_MS) return 'preparing45';
+  if (waited >= WORD_MS) return 'preparing8';
+  return hadCode ? 'nextSoon' : 'preparing';
+}
+
+/** The plate with a living code. `expired` is called at its end. */
 export function codePlate(code, user, expired) {
   const left = svg('path', { class: 'left', pathLength: 100, d: FRAME });
-  const ring = svg('svg', { class: 'ring', viewBox: '0 0 300 300', fill: 'none', 'stroke-width': 5, 'aria-hidden': 'true' }, svg('path', { class: 'track', d: FRAME }), left);
-  const image = code.image && h('img', { src: code.image, alt: t('qrAlt', { user }), 'data-role': 'qr', draggable: 'false', onload: fit });
+  const frame = { class: 'ring', viewBox: '0 0 300 300', fill: 'none', 'stroke-width': 5, 'aria-hidden': 'true' };
+  const ring = svg('svg', frame, svg('path', { class: 'track', d: FRAME }), left);
+  const image = code.image && h('img', { src: code.image, alt: t('qrAlt', { user }), 'data-role': 'qr', onload: fit });
   const seconds = h('b', { class: 'num' });
   const clock = h('p', { class: 'qclock', role: 'timer', 'aria-live': 'off' }, sentence(t('next'), { s: seconds }));
-  const el = h('div', { class: 'qr' }, image && h('div', { class: 'plate' }, ring, image), clock, code.pairing && pairing(code.pairing));
+  const plate = image && h('div', { class: 'plate' }, ring, image);
+  const el = h('div', { class: 'qr' }, plate, clock, code.pairing && pairing(code.pairing), steps());
   const tick = () => {
     const ms = code.expiresAt - serverNow();
-    if (ms <= 0) { image?.remove(); expired(); return; }
-    const share = Math.min(100, ms / code.total * 100);
+    if (ms <= 0) {
+      image?.remove();
+      expired();
+      return;
+    }
+    const share = Math.min(100, (ms / code.total) * 100);
     left.setAttribute('stroke-dasharray', `${share} 100`);
     left.setAttribute('stroke-dashoffset', share - 100);
     el.toggleAttribute('data-low', ms <= WARN_MS);
@@ -61,13 +89,21 @@ export function codePlate(code, user, expired) {
 
 /** Evolution draws four pixels a module; three or two keep every module the same width, other sizes are smoothed. */
 function fit({ target }) {
-  const exact = [1, .75, .5].map((scale) => target.naturalWidth * scale).find((size) => size <= 280 && size >= 240);
+  const exact = [1, 0.75, 0.5].map((scale) => target.naturalWidth * scale).find((size) => size <= 280 && size >= 240);
   target.style.width = target.style.height = `${exact ?? 272}px`;
   if (exact) target.style.imageRendering = 'pixelated';
 }
 
 function pairing(text) {
   const half = Math.ceil(text.length / 2);
-  return h('div', { class: 'pairing', 'data-role': 'pairing' }, h('span', null, t('pairing')),
-    h('b', { 'aria-label': [...text].join(' ') }, h('span', null, text.slice(0, half)), h('span', null, text.slice(half))));
+  const halves = [text.slice(0, half), text.slice(half)].map((part) => h('span', null, part));
+  const code = h('b', { 'aria-label': [...text].join(' ') }, halves);
+  return h('div', { class: 'pairing', 'data-role': 'pairing' }, h('span', null, t('pairing')), code);
+}
+
+function steps() {
+  const strong = (text) => h('b', null, text);
+  const step = (key, gaps) => h('li', null, h('span', null, sentence(t(key), gaps)));
+  const [app, menu, link] = ['WhatsApp', t('menu'), t('link')].map(strong);
+  return h('ol', { class: 'steps' }, step('step1', { app }), step('step2', { menu }), step('step3', { link }));
 }

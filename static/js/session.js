@@ -1,4 +1,4 @@
-// Signing in and out. A login code comes once, in the fragment, and leaves the address bar before anything else happens.
+// Signing in. A login code comes once, in the fragment, and leaves the address bar before anything else happens.
 import { api, Problem } from './api.js';
 import { problem } from './words.js';
 
@@ -9,15 +9,18 @@ export function takeLoginCode() {
   return code;
 }
 
-/** Who is signed in, or `null`. A code that does not work is no reason to turn away a session that does. */
+/** Who is signed in, or `null` and why a code was refused (in words, when asked). A code that does not work is no reason to turn away a session that does. */
 export async function open(code) {
   let refused = null;
-  if (code) await api.login({ code }).catch((error) => { refused = error; });
+  if (code)
+    await api.login({ code }).catch((error) => {
+      refused = error;
+    });
   try {
     return { me: await api.me(), refused: null };
   } catch (error) {
     if (error.status !== 401) throw error;
-    return { me: null, refused: refused && problem(refused.code) };
+    return { me: null, refused: refused && (() => problem(refused.code)) };
   }
 }
 

@@ -1,52 +1,92 @@
 // What is said on one connection, as it comes: slips of paper on a ledger, in on the start side, out on the end side.
 // Bounded: the oldest leave as new ones come.
 import { bdi, h, sentence } from './dom.js';
-import { hasMark, mark } from './marks.js';
-import { ack, kind as kindWord, lang, t } from './words.js';
+import { mark } from './marks.js';
+import { ack, kind as kindWord, t } from './words.js';
 import { instant, phoneOf, stamp } from './figures.js';
 
 const LIMIT = 100;
-const NEAR = 48;          // px from the end that still count as "at the end"
+const NEAR = 48; // px from the end that still count as "at the end"
+/** Evolution's names of how far a message got. */
+const ACKS = {
+  PENDING: 'pending',
+  SERVER_ACK: 'sent',
+  DELIVERY_ACK: 'delivered',
+  READ: 'read',
+  PLAYED: 'played',
+  ERROR: 'failed',
+};
 const STEPS = { pending: 0, sent: 1, delivered: 2, read: 3, played: 3 };
 
 export class Stream {
-  #items = []; #names = new Map(); #unseen = 0;
+  #items = [];
+  #names = new Map();
+  #unseen = 0;
 
   constructor(user) {
-    this.log = h('div', { class: 'log', role: 'log', 'aria-live': 'off', tabindex: 0, 'aria-label': t('messages', { user }), onscroll: () => this.#seen() });
+    this.log = h('div', {
+      class: 'log',
+      role: 'log',
+      'aria-live': 'off',
+      tabindex: 0,
+      'aria-label': t('messages', { user }),
+      onscroll: () => this.#seen(),
+    });
     this.pill = h('button', { class: 'btn sm fresh', type: 'button', hidden: true, onclick: () => this.toEnd() });
     this.el = h('div', { class: 'stream' }, this.log, this.pill);
     this.user = user;
     this.#hint();
   }
 
-  get empty() { return this.#items.length === 0; }
+  get empty() {
+    return this.#items.length === 0;
+  }
 
   /** `message` frames. A message that came again (by its id) is painted in its place. */
   message(data, late) {
+    if (data.erased) return;
     const key = data.id ?? null;
     if (data.pushName && !data.fromMe) this.#learn(data.from ?? data.chatId, data.pushName);
     const known = this.#find(key);
-    if (known) { Object.assign(known, { data: { ...known.data, ...data } }); this.#paint(known); return; }
-    this.#add({ type: 'message', key, data, late: Boolean(late), status: data.status ?? null, edited: false, deleted: false });
+    if (known) {
+      known.data = { ...known.data, ...data };
+      this.#paint(known);
+      return;
+    }
+    this.#add({ type: 'message', key, data, late: Boolean(late), status: null, edited: false, deleted: false });
   }
 
   update(data) {
     this.#change(data, (item) => {
-      const next = String(data.status ?? '').toLowerCase();
-      if ((STEPS[next] ?? -1) >= (STEPS[item.status] ?? -1) || next === 'failed') item.status = next;
+      const next = ACKS[data.status] ?? data.status;
+      if (next === 'failed' || STEPS[next] >= (STEPS[item.status] ?? -1)) item.status = next;
     });
   }
 
-  edit(data) { this.#change(data, (item) => { if (typeof data.text === 'string') item.data = { ...item.data, text: data.text }; item.edited = true; }); }
+  edit(data) {
+    this.#change(data, (item) => {
+      if (typeof data.text === 'string') item.data = { ...item.data, text: data.text };
+      item.edited = true;
+    });
+  }
 
-  remove(data) { this.#change(data, (item) => { item.deleted = true; }); }
+  remove(data) {
+    this.#change(data, (item) => {
+      item.deleted = true;
+    });
+  }
 
   /** A notification, a call, a history: one quiet line between the messages. */
-  notice({ words, family, icon, at, code }) { this.#add({ type: 'notice', key: null, words, family, icon, at, code }); }
+  notice({ key = null, words, family, icon, at, code }) {
+    if (!this.#find(key)) this.#add({ type: 'notice', key, words, family, icon, at, code });
+  }
 
   /** Starts afresh: a new epoch may hold another history. */
-  clear() { this.#items = []; this.log.replaceChildren(); this.#hint(); }
+  clear() {
+    this.#items = [];
+    this.log.replaceChildren();
+    this.#hint();
+  }
 
   retell() {
     this.log.setAttribute('aria-label', t('messages', { user: this.user }));
@@ -55,15 +95,22 @@ export class Stream {
     this.#count();
   }
 
-  toEnd() { this.log.scrollTop = this.log.scrollHeight; this.#seen(); }
+  toEnd() {
+    this.log.scrollTop = this.log.scrollHeight;
+    this.#seen();
+  }
 
-  #hint() { this.log.replaceChildren(h('p', { class: 'hush' }, t('quiet'))); }
+  #hint() {
+    this.log.replaceChildren(h('p', { class: 'hush' }, t('quiet')));
+  }
 
-  #find(key) { return key === null || key === undefined ? undefined : this.#items.find((item) => item.key === key); }
+  #find(key) {
+    return key === null || key === undefined ? undefined : this.#items.find((item) => item.key === key);
+  }
 
   #change(data, alter) {
-    const item = this.#find(data.id ?? data.messageId ?? data.key?.id);
-    if (!item) return;      // it left the page, or came before the page was open
+    const item = this.#find(data.id);
+    if (!item) return; // it left the page, or came before the page was open
     alter(item);
     this.#paint(item);
   }
@@ -85,11 +132,17 @@ export class Stream {
     this.log.append(item.el);
     while (this.#items.length > LIMIT) this.#items.shift().el.remove();
     if (follow) this.log.scrollTop = this.log.scrollHeight;
-    else { this.#unseen += 1; this.#count(); }
+    else {
+      this.#unseen += 1;
+      this.#count();
+    }
   }
 
   #seen() {
-    if (this.#unseen && this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR) { this.#unseen = 0; this.#count(); }
+    if (this.#unseen && this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR) {
+      this.#unseen = 0;
+      this.#count();
+    }
   }
 
   #count() {
@@ -105,33 +158,48 @@ export class Stream {
 
   /** The name over a slip: who wrote it, or to whom it went. */
   #who({ data }) {
-    const chat = this.#names.get(data.chatId) ?? phoneOf(data.chatId);
+    const chat = this.#names.get(data.chatId) ?? phoneOf(data.chatId) ?? phoneOf(data.chatAlt);
     if (data.fromMe) return chat;
-    return data.pushName || this.#names.get(data.from) || phoneOf(data.from) || chat;
+    return data.pushName || this.#names.get(data.from) || phoneOf(data.from) || phoneOf(data.fromAlt) || chat;
   }
 }
 
-const speaker = (item) => (item.type === 'notice' ? 'notice' : `${item.data.fromMe ? 'out' : 'in'} ${item.data.chatId} ${item.data.from}`);
+const speaker = (item) =>
+  item.type === 'notice' ? 'notice' : `${item.data.fromMe ? 'out' : 'in'} ${item.data.chatId} ${item.data.from}`;
 
+/** `words` is asked at each painting, since the language may have changed. */
 function notice({ words, family, icon, at, code }) {
-  const line = typeof words === 'function' ? words() : words;
-  return h('div', { class: 'strip', 'data-f': family ?? 'off', 'data-role': 'notification', 'data-code': code }, mark(icon ?? 'bell'), h('span', { dir: 'auto' }, line), time(at));
+  const attrs = { class: 'strip', 'data-f': family ?? 'off', 'data-role': 'notification', 'data-code': code };
+  return h('div', attrs, mark(icon ?? 'bell'), h('span', { dir: 'auto' }, words()), time(at));
 }
 
 function slip(item, who) {
   const { data, deleted } = item;
-  const out = Boolean(data.fromMe), group = String(data.chatId ?? '').endsWith('@g.us');
-  const name = h('p', { class: 'who' }, out && mark('to'), who ? bdi(who) : h('span', null, t('nameless')), group && h('span', { class: 'tag' }, t('group')));
-  const meta = h('div', { class: 'meta' }, item.edited && !deleted && h('span', null, t('edited')), time(data.timestamp), out && !deleted && ticks(item.status));
-  return h('article', { class: ['m', out ? 'out' : 'in', item.turn && 'turn', item.late && 'late', deleted && 'gone'].filter(Boolean).join(' '), 'data-role': 'message', 'data-id': data.id, 'data-status': item.status, 'data-kind': data.kind },
-    item.late && h('span', { class: 'chip', 'data-f': 'warn' }, mark('clock'), t('late')), item.turn && name, deleted ? h('p', { class: 'dim' }, t('deleted')) : body(data), meta);
+  const out = Boolean(data.fromMe);
+  const looks = ['m', out ? 'out' : 'in', item.turn && 'turn', item.late && 'late', deleted && 'gone'];
+  const hooks = { 'data-role': 'message', 'data-id': data.id, 'data-status': item.status, 'data-kind': data.kind };
+  const edited = item.edited && !deleted && h('span', null, t('edited'));
+  return h(
+    'article',
+    { class: looks.filter(Boolean).join(' '), ...hooks },
+    item.late && h('span', { class: 'chip', 'data-f': 'warn' }, mark('clock'), t('late')),
+    item.turn && heading(data, who, out),
+    deleted ? h('p', { class: 'dim' }, t('deleted')) : body(data),
+    h('div', { class: 'meta' }, edited, time(data.timestamp), out && !deleted && ticks(item.status)),
+  );
+}
+
+function heading({ chatId }, who, out) {
+  const group = String(chatId ?? '').endsWith('@g.us') && h('span', { class: 'tag' }, t('group'));
+  return h('p', { class: 'who' }, out && mark('to'), who ? bdi(who) : h('span', null, t('nameless')), group);
 }
 
 function body({ kind, text }) {
   const said = text ? h('p', { dir: 'auto' }, text) : null;
   if (!kind || kind === 'text') return said ?? h('p', { class: 'dim' }, kindWord('text'));
-  if (kind === 'reaction') return h('p', null, text ? sentence(t('reacted'), { emoji: h('b', null, text) }) : t('unreacted'));
-  return h('div', { class: 'media' }, h('i', null, mark(hasMark(kind) ? kind : kind === 'voice' ? 'audio' : 'other')), h('div', null, h('b', null, kindWord(kind)), said));
+  if (kind === 'reaction')
+    return h('p', null, text ? sentence(t('reacted'), { emoji: h('b', null, text) }) : t('unreacted'));
+  return h('div', { class: 'media' }, h('i', null, mark(kind)), h('div', null, h('b', null, kindWord(kind)), said));
 }
 
 /** Sent, delivered, read as three squares that fill: the words say the same. */
@@ -139,11 +207,17 @@ function ticks(status) {
   const words = ack(status);
   if (!words) return null;
   const full = STEPS[status] ?? 0;
-  return h('span', { class: 'ticks', 'data-read': full === 3, 'data-failed': status === 'failed', title: words },
-    h('span', { class: 'vh' }, words), h('span', { class: 'ack', 'aria-hidden': 'true' }, [1, 2, 3].map((step) => h('i', { class: step <= full && 'f' }))));
+  const squares = [1, 2, 3].map((step) => h('i', { class: step <= full && 'f' }));
+  const attrs = { class: 'ticks', 'data-read': full === 3, 'data-failed': status === 'failed', title: words };
+  return h(
+    'span',
+    attrs,
+    h('span', { class: 'vh' }, words),
+    h('span', { class: 'ack', 'aria-hidden': 'true' }, squares),
+  );
 }
 
 function time(value) {
   const date = instant(value);
-  return date && h('time', { datetime: date.toISOString(), title: date.toISOString(), lang: lang() }, stamp(date));
+  return date && h('time', { datetime: date.toISOString(), title: date.toISOString() }, stamp(date));
 }

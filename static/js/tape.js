@@ -8,7 +8,12 @@ export class Tape {
   #frames = [];
 
   constructor() {
-    this.el = svg('svg', { class: 'tape', viewBox: `0 0 ${LENGTH * 3} 16`, 'aria-hidden': 'true', preserveAspectRatio: 'none' });
+    this.el = svg('svg', {
+      class: 'tape',
+      viewBox: `0 0 ${LENGTH * 3} 16`,
+      'aria-hidden': 'true',
+      preserveAspectRatio: 'none',
+    });
     this.#paint();
   }
 
@@ -22,7 +27,14 @@ export class Tape {
     const paths = { m: '', s: '', n: '', o: '', e: '' };
     const blank = LENGTH - this.#frames.length;
     for (let i = 0; i < blank; i += 1) paths.e += `M${i * 3 + 1} 15v-1.5`;
-    this.#frames.forEach((type, i) => { const [name, height] = STROKES[type]; paths[name] += `M${(blank + i) * 3 + 1} 15v-${height}`; });
-    this.el.replaceChildren(...Object.entries(paths).filter(([, d]) => d).map(([name, d]) => svg('path', { class: name, d, fill: 'none', 'stroke-width': 2 })));
+    this.#frames.forEach((type, i) => {
+      const [name, height] = STROKES[type];
+      paths[name] += `M${(blank + i) * 3 + 1} 15v-${height}`;
+    });
+    this.el.replaceChildren(
+      ...Object.entries(paths)
+        .filter(([, d]) => d)
+        .map(([name, d]) => svg('path', { class: name, d, fill: 'none', 'stroke-width': 2 })),
+    );
   }
 }
