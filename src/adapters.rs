@@ -2,5 +2,6 @@
 
 pub mod bus;
 pub mod clock;
+pub mod jwks;
 pub mod store;
 pub mod tasks;

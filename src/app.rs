@@ -1,3 +1,280 @@
-//! Composition: the only code that sees every floor.
+//! Composition: the only code that sees every floor. `build` opens and wires, `run` waits and then stops in order.
 
+mod lock;
 pub mod pumps;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data};
+use actix_web::{App as ActixApp, HttpServer};
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+use tracing::info;
+use tracing_actix_web::TracingLogger;
+use utoipa_actix_web::AppExt;
+
+use self::lock::FolderLock;
+use crate::adapters::bus::Bus;
+use crate::adapters::clock::{self, Clock};
+use crate::adapters::store::Store;
+use crate::adapters::tasks::Tasks;
+use crate::config::Settings;
+use crate::domain::ids::{InstanceName, UserId};
+use crate::http::api::live::LiveDoor;
+use crate::http::api::operations::ApiDocument;
+use crate::http::door::Door;
+use crate::http::span::RequestSpan;
+use crate::http::webhook::Intake;
+use crate::http::{self, assets, cors, panics, problem, sockets};
+use crate::services::hub::Hub;
+use crate::services::identity::Identity;
+use crate::services::ingest::disk::DiskGauge;
+use crate::services::ingest::proof::Proofs;
+use crate::services::ingest::{Ingest, retention};
+use crate::services::instances::Instances;
+use crate::services::live::Live;
+use crate::services::tail::Tail;
+
+/// A server, wired and ready to run.
+#[derive(Debug)]
+pub struct App {
+    settings: Settings,
+    listener: TcpListener,
+    address: SocketAddr,
+    store: Store,
+    clock: Clock,
+    /// Sockets and whatever feeds them: told to stop first.
+    front: Tasks,
+    /// The writer and its housekeeping: told to stop when nothing new can come in.
+    back: Tasks,
+    parts: Parts,
+    /// An operator's token made for this run, when none was configured.
+    made_admin: Option<SecretString>,
+    _lock: FolderLock,
+}
+
+/// What handlers are given; made once, shared by all workers.
+#[derive(Clone, Debug)]
+struct Parts {
+    store: Data<Store>,
+    clock: Data<Clock>,
+    door: Data<Door>,
+    identity: Data<Identity>,
+    instances: Data<Instances>,
+    intake: Data<Intake>,
+    hub: Data<Hub>,
+    live: Data<LiveDoor>,
+    tail: Data<Tail>,
+    document: Data<ApiDocument>,
+    origins: Arc<[String]>,
+}
+
+/// Between two sweeps of the rate limits' maps.
+const SWEEP: Duration = Duration::from_secs(60);
+
+impl App {
+    /// Opens the store and wires everything; any failure here is a failure to start.
+    ///
+    /// # Errors
+    /// When the folder is in use by another process, or the store can't be opened or migrated.
+    pub async fn build(settings: Settings, listener: TcpListener) -> anyhow::Result<Self> {
+        Self::build_with(settings, listener, Clock::system(), sockets::Patience::default()).await
+    }
+
+    /// As [`App::build`], with a clock and a patience of the caller's, so that tests need not wait.
+    ///
+    /// # Errors
+    /// As [`App::build`].
+    pub async fn build_with(
+        mut settings: Settings,
+        listener: TcpListener,
+        clock: Clock,
+        patience: sockets::Patience,
+    ) -> anyhow::Result<Self> {
+        let address = listener.local_addr()?;
+        let path = settings.database_path().map_err(anyhow::Error::msg)?;
+        let lock = FolderLock::take(&path)?;
+        let store = Store::open(&path).await?;
+        let (front, back) = (Tasks::default(), Tasks::default());
+        let made_admin = ensure_operator(&mut settings, address);
+        let epoch = store.epoch_or(&random_text::<12>()).await?;
+        let bus = Bus::default();
+        let disk = DiskGauge::new(store.folder(), settings.ingest.disk_floor_percent);
+        back.spawn("disk", |stop| disk.clone().watch(stop));
+        let ingest = Ingest::start(&settings.ingest, store.clone(), bus.clone(), clock.clone(), disk, &back).await?;
+        let instances = Instances::load(store.clone(), ingest.clone(), clock.clone()).await?;
+        let hub = Hub::new(settings.hub.clone());
+        back.spawn("pump", |stop| pumps::bus_to_hub(bus.subscribe(), hub.clone(), clock.clone(), stop));
+        back.spawn("retention", |stop| retention::run(store.clone(), clock.clone(), settings.retention.clone(), stop));
+        back.spawn("wake", |stop| retention::wake_due(store.clone(), clock.clone(), ingest.clone(), stop));
+        let identity = Data::new(Identity::open(&settings.identity, store.clone(), clock.clone()).await?);
+        let door = Data::new(Door::new(&settings.door, settings.limits));
+        back.spawn("limits", |stop| sweep_limits(door.clone(), stop));
+        let proofs = Proofs::new(&settings.proof, webhook_secrets(&settings, &store).await?);
+        let live = Arc::new(Live::new(hub.clone(), store.clone(), clock.clone(), epoch.clone()));
+        let tail = Tail::new(store.clone(), epoch, ingest.committed(), front.stopping());
+        let intake = Intake::new(&settings.ingest, ingest, proofs, instances.clone(), store.clone(), clock.clone());
+        let parts = Parts {
+            store: Data::new(store.clone()),
+            clock: Data::new(clock.clone()),
+            origins: settings.door.origins().into(),
+            door,
+            identity,
+            instances: Data::new(instances),
+            intake: Data::new(intake),
+            hub: Data::new(hub),
+            live: Data::new(LiveDoor { live, tasks: front.clone(), stop: front.stopping(), patience }),
+            tail: Data::new(tail),
+            document: Data::new(ApiDocument(http::openapi_document()?)),
+        };
+        Ok(Self { settings, listener, address, store, clock, front, back, parts, made_admin, _lock: lock })
+    }
+
+    /// Serves until `stop` is done, then stops in order: no new sockets and requests, sockets closed with 1001,
+    /// what was accepted committed, files closed.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let grace = self.settings.shutdown_grace();
+        let parts = self.parts;
+        let server = HttpServer::new(move || {
+            ActixApp::new()
+                .wrap(from_fn(panics::catch))
+                .wrap(cors::allowing(&parts.origins))
+                .wrap(TracingLogger::<RequestSpan>::new())
+                .into_utoipa_app()
+                .configure(http::routes)
+                .into_app()
+                .app_data(parts.store.clone())
+                .app_data(parts.clock.clone())
+                .app_data(parts.door.clone())
+                .app_data(parts.identity.clone())
+                .app_data(parts.instances.clone())
+                .app_data(parts.intake.clone())
+                .app_data(parts.hub.clone())
+                .app_data(parts.live.clone())
+                .app_data(parts.tail.clone())
+                .app_data(parts.document.clone())
+                .app_data(problem::json_config())
+                .app_data(problem::query_config())
+                .app_data(problem::path_config())
+                .default_service(web::to(assets::file_or_problem))
+        })
+        .listen(self.listener)
+        .context("taking the listener")?
+        .disable_signals()
+        .shutdown_timeout(grace.as_secs().max(1))
+        .run();
+        let handle = server.handle();
+        let front = self.front.clone();
+        let stopping = async {
+            stop.await;
+            info!("stopping");
+            front.cancel();
+            front.join(grace).await;
+            handle.stop(true).await;
+        };
+        let (served, ()) = tokio::join!(server, stopping);
+        self.back.cancel();
+        self.back.join(grace).await;
+        self.store.close().await;
+        info!("stopped; everything that was accepted is on disk");
+        served.context("serving")
+    }
+
+    /// Says where it listens; and, once and on a terminal only, the operator's token made for this run.
+    pub fn announce(&self) {
+        info!(address = %self.address, "zapgate listens on http://{}", self.address);
+        if let Some(token) = &self.made_admin
+            && std::io::IsTerminal::is_terminal(&std::io::stderr())
+        {
+            use std::io::Write;
+            let mut err = std::io::stderr().lock();
+            let _ = writeln!(err, "\n  No ADMIN_TOKEN is set. For this run it is:\n\n    {}\n", token.expose_secret());
+        }
+    }
+
+    /// Where a client on this machine finds the server.
+    pub fn local_url(&self) -> String {
+        self.settings.local_url(self.address)
+    }
+
+    /// A code that signs an operator in once.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn login_code(&self, ttl: Duration) -> anyhow::Result<String> {
+        Ok(self.parts.identity.make_login_code(ttl).await?.expose_secret().to_owned())
+    }
+
+    /// The name of a user's instance.
+    pub fn instance_name(&self, user: &UserId) -> InstanceName {
+        self.parts.instances.name_of(user)
+    }
+
+    /// The key that proves webhooks of one instance.
+    pub fn webhook_key(&self, instance: &InstanceName) -> Option<SecretString> {
+        self.parts.intake.proofs.key_for(instance)
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// The owner of work that should end when the server begins to stop.
+    pub fn tasks(&self) -> Tasks {
+        self.front.clone()
+    }
+}
+
+/// On loopback an operator's token is made when none is set, so that the first try needs no configuration.
+fn ensure_operator(settings: &mut Settings, address: SocketAddr) -> Option<SecretString> {
+    if settings.identity.admin_tokens().next().is_some() || !address.ip().is_loopback() {
+        return None;
+    }
+    let token = SecretString::from(random_text::<32>());
+    settings.identity.admin_token = Some(token.clone());
+    Some(token)
+}
+
+/// The configured secrets, or the one made at the first start.
+async fn webhook_secrets(settings: &Settings, store: &Store) -> anyhow::Result<Vec<SecretString>> {
+    let configured: Vec<SecretString> = settings.proof.webhook_secret.clone();
+    if configured.iter().any(|secret| !secret.expose_secret().is_empty()) {
+        return Ok(configured);
+    }
+    let made = store.setting_or("webhook_secret", &random_text::<32>()).await?;
+    if made.is_empty() {
+        bail!("the stored webhook secret is empty");
+    }
+    Ok(vec![SecretString::from(made)])
+}
+
+fn random_text<const N: usize>() -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(clock::random_bytes::<N>())
+}
+
+async fn sweep_limits(door: Data<Door>, stop: tokio_util::sync::CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
+        door.limits.sweep();
+    }
+}
+
+/// Ends when the process is asked to stop: Ctrl+C, or SIGTERM.
+pub async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        let _ = interrupt.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+}

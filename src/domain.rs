@@ -4,13 +4,17 @@
 pub mod caller;
 pub mod channel;
 pub mod close;
+pub mod emission;
 pub mod entry;
 pub mod error;
 pub mod event;
 pub mod frame;
 pub mod ids;
 pub mod instance;
+pub mod json;
 pub mod lifecycle;
+pub mod masking;
 pub mod time;
 pub mod webhook;
 pub mod wire;
+pub mod words;

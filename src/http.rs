@@ -1,6 +1,63 @@
-//! The door: HTTP, WebSocket and SSE. Handlers translate, services decide; nothing below knows actix.
+//! The door for programs and browsers: routes, who is let in, and what an error looks like. actix lives here; what is
+//! decided is decided below.
 
 pub mod api;
+pub mod assets;
+pub mod cors;
+pub mod door;
+pub mod extract;
+pub mod limits;
 pub mod listening;
+pub mod panics;
+pub mod problem;
+pub mod session_cookie;
 pub mod sockets;
+pub mod span;
 pub mod sse;
+pub mod webhook;
+
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// The whole route table; every route is described for OpenAPI where it is made. Fixed paths stand before those with a
+/// parameter in the same place.
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.configure(api::webhook_test::routes); // POST   /api/webhook/test
+    cfg.configure(webhook::routes); //           POST   /api/webhook/user/{user_id}[/…], evolution[/…], whatsapp[/…]
+    cfg.configure(api::instances::routes); //    POST   /api/whatsapp/connect · GET instance, /api/instances[/{id}]
+    cfg.configure(api::live::routes); //         GET    /ws, /events, /api/events
+    cfg.configure(api::tickets::routes); //      POST   /api/ws/ticket
+    cfg.configure(api::session::routes); //      POST   /api/login, /api/logout · GET /api/me
+    cfg.configure(api::tokens::routes); //       POST   /api/tokens, /api/users/{user_id}/revoke
+    cfg.configure(api::aside::routes); //        …      /api/dead-letters[/…], /api/quarantine[/…]
+    cfg.configure(api::operations::routes); //   GET    /health, /ready, /openapi.json
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "zapgate", description = "The durable, multi-tenant gateway between Evolution API (WhatsApp) and your SaaS."),
+    tags(
+        (name = "webhooks", description = "What Evolution posts"),
+        (name = "instances", description = "One WhatsApp connection per user"),
+        (name = "live", description = "Frames as they come, recovered without gap or repeat"),
+        (name = "identity", description = "Tokens, sign-in, tickets"),
+        (name = "aside", description = "Dead letters and quarantine"),
+        (name = "operations", description = "Health and this document"),
+    ),
+    security(("bearer" = []))
+)]
+struct Document;
+
+/// The `OpenAPI` 3.1 document of all routes, as JSON.
+///
+/// # Errors
+/// Never in practice: the document is made of plain data.
+pub fn openapi_document() -> Result<String, serde_json::Error> {
+    let (_, mut document) =
+        actix_web::App::new().into_utoipa_app().openapi(Document::openapi()).configure(routes).split_for_parts();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    serde_json::to_string_pretty(&document)
+}

@@ -1,1 +1,27 @@
-fn main() {}
+//! Parses what was asked, starts logging, calls the library, picks the exit code: 0 done, 1 failed, 2 wrong usage or
+//! configuration.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use zapgate::cli::{Cli, Failure};
+
+fn main() -> ExitCode {
+    // Needed once per process before any TLS; a second call cannot happen here.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    if zapgate::telemetry::install(cli.log()).is_err() {
+        return ExitCode::FAILURE;
+    }
+    match zapgate::cli::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(faults)) => {
+            zapgate::cli::say_faults(&faults);
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(cause)) => {
+            zapgate::cli::say_faults(&[format!("{cause:#}")]);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,9 +1,13 @@
 //! The database behind one door. All writing goes through one connection, taken in turn, so that no writer of this
 //! process ever waits on SQLite's lock; reading has a pool of its own.
 
+pub mod aside;
+pub mod batch;
 pub mod channels;
 pub mod events;
+pub mod identity;
 pub mod instances;
+pub mod retention;
 pub mod settings;
 
 use std::path::{Path, PathBuf};

@@ -87,8 +87,12 @@ impl Caller {
     /// [`Error::NotYours`] when somebody else's is named.
     pub fn acting_in(&self, named: Option<&str>) -> Result<Option<OrgId>, Error> {
         let Some(raw) = named else { return Ok(self.org.clone()) };
-        let org = OrgId::from_claim(raw)?;
-        if self.admin || self.org.as_ref() == Some(&org) { Ok(Some(org)) } else { Err(Error::NotYours) }
+        if self.admin {
+            return OrgId::named_by_admin(raw).map(Some);
+        }
+        let own = self.org.as_ref().ok_or(Error::NotYours)?;
+        let same = raw == own.as_str() || OrgId::from_claim(raw).is_ok_and(|org| org == *own);
+        if same { Ok(Some(own.clone())) } else { Err(Error::NotYours) }
     }
 
     /// Whether this caller may listen to `channel`.
@@ -103,5 +107,82 @@ impl Caller {
             Channel::User(_) | Channel::Org(_) => Err(Error::NotYours),
             Channel::Admin => Err(Error::AdminOnly),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> UserId {
+        UserId::from_subject(name).unwrap()
+    }
+
+    fn ana() -> Caller {
+        Caller {
+            admin: false,
+            user: Some(user("auth0|ana")),
+            org: Some(OrgId::from_claim("Ação Ltda").unwrap()),
+            scopes: None,
+            session: None,
+            issued_at: Millis(0),
+            expires_at: None,
+        }
+    }
+
+    fn operator() -> Caller {
+        Caller { admin: true, user: None, org: None, ..ana() }
+    }
+
+    #[test]
+    fn a_user_acts_for_themselves_by_subject_or_by_id_and_for_nobody_else() {
+        let own = user("auth0|ana");
+
+        for named in [None, Some("auth0|ana"), Some(own.as_str())] {
+            assert_eq!(ana().acting_for(named).unwrap(), own, "{named:?}");
+        }
+        assert!(matches!(ana().acting_for(Some("bob")), Err(Error::NotYours)));
+    }
+
+    #[test]
+    fn an_operator_acts_for_anybody_but_has_to_say_for_whom() {
+        assert_eq!(operator().acting_for(Some("bob")).unwrap(), user("bob"));
+        assert!(matches!(operator().acting_for(None), Err(Error::BadInput { field: "userId", .. })));
+    }
+
+    #[test]
+    fn an_organisation_may_be_named_by_its_members_and_by_an_operator_only() {
+        let own = ana().org;
+
+        for named in [None, Some("Ação Ltda"), own.as_ref().map(OrgId::as_str)] {
+            assert_eq!(ana().acting_in(named).unwrap(), own, "{named:?}");
+        }
+        assert!(matches!(ana().acting_in(Some("other")), Err(Error::NotYours)));
+        assert!(matches!(Caller { org: None, ..ana() }.acting_in(Some("other")), Err(Error::NotYours)));
+        assert_eq!(operator().acting_in(own.as_ref().map(OrgId::as_str)).unwrap(), own);
+    }
+
+    #[test]
+    fn sessions_need_their_scope_and_a_scoped_token_only_has_what_it_names() {
+        let scoped = |scope| Caller { scopes: Some([scope].into()), ..ana() };
+
+        assert!(ana().require_scope(Scope::Messages).is_ok());
+        assert!(matches!(ana().require_scope(Scope::Sessions), Err(Error::ScopeMissing("sessions"))));
+        assert!(scoped(Scope::Sessions).require_scope(Scope::Sessions).is_ok());
+        assert!(scoped(Scope::Connect).require_scope(Scope::Messages).is_err());
+        assert!(operator().require_scope(Scope::Sessions).is_ok());
+    }
+
+    #[test]
+    fn everybody_listens_to_their_own_channels_only() {
+        let org = |name| Channel::Org(OrgId::from_claim(name).unwrap());
+
+        assert!(ana().may_listen(&Channel::User(user("auth0|ana"))).is_ok());
+        assert!(ana().may_listen(&org("Ação Ltda")).is_ok());
+        for foreign in [Channel::User(user("bob")), org("other")] {
+            assert!(matches!(ana().may_listen(&foreign), Err(Error::NotYours)), "{foreign}");
+            assert!(operator().may_listen(&foreign).is_ok());
+        }
+        assert!(matches!(ana().may_listen(&Channel::Admin), Err(Error::AdminOnly)));
     }
 }

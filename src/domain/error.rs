@@ -40,6 +40,8 @@ pub enum Error {
     ForeignOrigin,
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    #[error("this address doesn't know the method {0}")]
+    MethodNotAllowed(String),
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: usize },
     #[error("{0}")]
@@ -97,6 +99,7 @@ impl Error {
             Self::ScopeMissing(_) => "scope_missing",
             Self::ForeignOrigin => "foreign_origin",
             Self::NotFound(_) => "not_found",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::TooLarge { .. } => "too_large",
             Self::UnsupportedMedia(_) => "unsupported_media",
             Self::TooManyRequests { .. } => "too_many_requests",

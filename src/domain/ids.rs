@@ -70,12 +70,26 @@ pub struct OrgId(Arc<str>);
 text_id!(OrgId);
 
 impl OrgId {
+    /// The organisation a token's claim stands for.
+    ///
     /// # Errors
     /// [`Error::BadInput`] when it is empty.
     pub fn from_claim(raw: &str) -> Result<Self, Error> {
+        Self::mapped(raw, is_plain(raw) && !is_hashed(raw))
+    }
+
+    /// The organisation an operator means: an id as zapgate shows it, or as the SaaS knows it.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] when it is empty.
+    pub fn named_by_admin(raw: &str) -> Result<Self, Error> {
+        Self::mapped(raw, is_plain(raw))
+    }
+
+    fn mapped(raw: &str, keep: bool) -> Result<Self, Error> {
         match raw {
             "" => Err(Error::bad_input("organizationId", "is empty")),
-            _ if is_plain(raw) => Ok(Self(raw.into())),
+            _ if keep => Ok(Self(raw.into())),
             _ => Ok(Self(hashed(raw).into())),
         }
     }

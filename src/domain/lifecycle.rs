@@ -1,14 +1,59 @@
 //! The life of an instance as one pure function (DESIGN "The life of an instance").
+//!
+//! Evolution's webhooks come late, twice and in any order, so nothing here depends on arrival: what is learnt goes into
+//! [`Facts`], of which any order makes the same, and where the connection stands is read off them for one moment.
+//! The ingest writer calls [`step`] inside the transaction that stores the event. How the state of things is said to
+//! people is `domain/words.rs`.
+
+mod endings;
+mod facts;
+mod standing;
+mod storm;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::instance::View;
+pub use facts::Facts;
+pub use standing::reason;
+pub use storm::Storm;
+
+use super::emission::Offset;
+use super::instance::{Status, View};
 use super::time::Millis;
 
-/// Everything remembered of an instance's connection; kept as JSON in its row.
+/// How long a QR code can be scanned after it was emitted: Evolution's `qrTimeout` (CONTRACT §5.4).
+pub const QR_PERIOD: Duration = Duration::from_secs(45);
+
+/// Everything remembered of an instance's connection; kept as JSON in its row. Only `facts` say where it stands; the
+/// rest is this gateway's own memory of what it did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct State {}
+pub struct State {
+    pub facts: Facts,
+    /// Into which log row repeats of `connecting` are counted. Kept by the writer.
+    pub storm: Storm,
+    /// Evolution's clock as this instance's unproven events show it; see [`super::emission::settle`]. Kept by the writer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<Offset>,
+    /// What the last step showed. Where it differs after a step whose event makes no status frame of its own (a tick,
+    /// a folded repeat), the change wants a `zapgate.status`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// Why nothing happens on a connection that has no reason of its own, for example `evolution_not_configured`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The part of a [`View`] that can change by time alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    pub status: Status,
+    pub reason: Option<String>,
+}
 
 /// Something that happened to an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,15 +64,15 @@ pub enum Input {
     Connecting,
     /// `connection.update` with `open` (or with `wuid`, CONTRACT §3.1).
     Opened { phone_number: Option<String>, profile_name: Option<String> },
-    /// `qrcode.updated` with a code.
-    Qr { hash: String, expires_at: Millis },
+    /// `qrcode.updated` with a code, told from others by its hash. It expires [`QR_PERIOD`] after its emission.
+    Qr { hash: String },
     /// `qrcode.updated` without a code, or state `refused`: Evolution stopped making codes.
     QrLimit,
     /// `connection.update` with `close`.
     Closed { code: Option<u16> },
     /// `status.instance`: how the session ended, and by whom.
     Ended { code: Option<u16>, cause: Option<Cause> },
-    /// `logout.instance`.
+    /// `logout.instance`: the session's keys are wiped.
     LoggedOut,
     /// `remove.instance` and `instance.delete`.
     Removed,
@@ -36,7 +81,7 @@ pub enum Input {
 }
 
 /// Who ended a session with 401 (CONTRACT §3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     DeviceRemoved,
@@ -48,7 +93,8 @@ pub enum Cause {
 pub enum Action {
     /// Append this notification to the log.
     Notify(Notice),
-    /// Feed [`Input::Tick`] at this time; replaces an earlier one.
+    /// Feed [`Input::Tick`] at this time, always later than the step; replaces an earlier one. A step without it needs
+    /// no tick.
     WakeAt(Millis),
 }
 
@@ -64,15 +110,60 @@ pub enum Notice {
 }
 
 /// The one transition function. `emitted` is when the input happened at Evolution, `now` when we learnt of it.
+/// Any order and any repetition of the same inputs ends in the same facts.
 pub fn step(state: &State, input: &Input, emitted: Millis, now: Millis) -> (State, Vec<Action>) {
-    let _ = (input, emitted, now);
-    (state.clone(), Vec::new())
+    let mut next = state.clone();
+    next.facts.learn(input, emitted);
+    let before = state.seen.clone().unwrap_or_else(|| state.look(now));
+    let after = next.look(now);
+
+    let notice = notice(state.facts.is_linked(), &before, &after).map(Action::Notify);
+    let wake = next.facts.changes_after(now).map(Action::WakeAt);
+    next.seen = Some(after);
+    (next, notice.into_iter().chain(wake).collect())
 }
 
 impl State {
     /// What the outside sees at `now`.
     pub fn view(&self, now: Millis) -> View {
-        let _ = now;
-        View::default()
+        let mut view = self.facts.view(now);
+        if view.status == Status::Disconnected && view.reason.is_none() {
+            view.reason.clone_from(&self.hint);
+        }
+        view
+    }
+
+    /// The hash of the code that belongs on the screen, and when it expires; `None` once anything newer is known.
+    pub fn shown_qr(&self) -> Option<(&str, Millis)> {
+        self.facts.shown_qr()
+    }
+
+    fn look(&self, now: Millis) -> Seen {
+        let (status, reason) = self.facts.standing(now);
+        Seen { status, reason: reason.map(str::to_owned) }
+    }
+}
+
+/// People are told of a change of status, not of a reason, and not of what mends itself in seconds. `linked` says whether
+/// a phone was linked before.
+fn notice(linked: bool, before: &Seen, after: &Seen) -> Option<Notice> {
+    use Status::{Conflict, Connected, Disconnected, Failed, Flapping, LoggedOut, Reconnecting, Restricted, WaitingQr};
+
+    let limit = Some(reason::QR_LIMIT);
+    if after.status == Disconnected && after.reason.as_deref() == limit && before.reason.as_deref() != limit {
+        return Some(Notice::QrLimit);
+    }
+    if before.status == after.status {
+        return None;
+    }
+    match (before.status, after.status) {
+        (Reconnecting | Flapping | Conflict | Failed, Connected) if linked => Some(Notice::Reconnected),
+        (_, Connected) => Some(Notice::Connected),
+        // A linked phone that needs a code was unlinked without a word: the late wipe of CONTRACT §1.6.
+        (Connected | Reconnecting | Flapping | Conflict, WaitingQr) if linked => Some(Notice::LoggedOut),
+        (_, LoggedOut) => Some(Notice::LoggedOut),
+        (_, Conflict) => Some(Notice::Conflict),
+        (_, Restricted) => Some(Notice::Restricted),
+        _ => None,
     }
 }

@@ -1,15 +1,22 @@
 //! A webhook from its bytes to what the gateway keeps and knows of it.
 
+mod identity;
+mod meaning;
+pub mod protocol;
+mod secrets;
+
 use bytes::Bytes;
+use serde_json::error::Category;
 
 use super::error::Error;
 use super::event::EventName;
 use super::ids::InstanceName;
+use super::json::{Json, Object};
 use super::lifecycle::Input;
 use super::time::Millis;
 
 /// An authentic webhook, understood and freed of secrets.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Webhook {
     pub instance: InstanceName,
     pub event: EventName,
@@ -21,6 +28,17 @@ pub struct Webhook {
     pub input: Option<Input>,
     /// The code it shows, if it is a QR.
     pub qr: Option<ShownCode>,
+}
+
+/// Never prints the body or what it says: it may be somebody's message or number.
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhook")
+            .field("instance", &self.instance)
+            .field("event", &self.event)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// By what a re-delivery is recognised (DESIGN "Dedupe by meaning").
@@ -67,12 +85,60 @@ impl std::fmt::Debug for ShownCode {
     }
 }
 
-/// Reads a webhook. `expected` is the instance the path names, if it does.
+/// Reads a webhook. `expected` is the instance the path names, if it does; `issued_at` the proof's `iat`.
 ///
 /// # Errors
 /// [`Error::NotJson`], [`Error::NoEvent`], [`Error::NoInstance`], [`Error::BadInput`] for an impossible name, and
-/// [`Error::InstanceMismatch`] when path and body disagree.
+/// [`Error::InstanceMismatch`] when path and body disagree. None of them quotes the body.
 pub fn parse(body: &Bytes, expected: Option<&InstanceName>, issued_at: Option<Millis>) -> Result<Webhook, Error> {
-    let _ = (body, expected, issued_at);
-    Err(Error::NoEvent)
+    let text = std::str::from_utf8(body).map_err(|_| Error::NotJson("it is not UTF-8".into()))?;
+    let envelope = Object::parse(text).map_err(|fault| not_json(&fault))?;
+    let instance = instance(&envelope, expected)?;
+    let event = envelope.get("event").and_then(Json::text).and_then(|name| EventName::parse(&name));
+    let event = event.ok_or(Error::NoEvent)?;
+    let data = envelope.get("data");
+    let date_time = envelope.get("date_time").and_then(Json::text).unwrap_or_default();
+
+    let qr = meaning::shown_code(event.as_str(), data);
+    Ok(Webhook {
+        body: secrets::cut_out(body, text, &envelope, event.as_str())?,
+        identity: identity::of(&instance, &event, &date_time, data),
+        emission: Emission { issued_at, date_time: Millis::parse_rfc3339(&date_time) },
+        input: meaning::of(event.as_str(), data, qr.as_ref()),
+        qr,
+        instance,
+        event,
+    })
 }
+
+/// The instance both path and body mean. The body names it as a string or as `{"instanceName":…}`.
+fn instance(envelope: &Object<'_>, expected: Option<&InstanceName>) -> Result<InstanceName, Error> {
+    let member = envelope.get("instance").filter(|member| !member.is_null());
+    let named = member.and_then(|member| member.get("instanceName").or(Some(member)));
+    let named = named.filter(|name| name.is_string() && name.raw() != "\"\"");
+    match (named, expected) {
+        (None, None) => Err(Error::NoInstance),
+        (None, Some(expected)) => Ok(expected.clone()),
+        (Some(name), Some(expected)) => {
+            let same = name.text().is_some_and(|name| name == expected.as_str());
+            if same { Ok(expected.clone()) } else { Err(Error::InstanceMismatch) }
+        }
+        (Some(name), None) => {
+            let name = name.text().ok_or_else(|| Error::bad_input("instance", "is not Unicode"))?;
+            InstanceName::parse(&name)
+        }
+    }
+}
+
+/// Says where, never what: `serde_json`'s own words may quote the body.
+fn not_json(fault: &serde_json::Error) -> Error {
+    let (line, column) = (fault.line(), fault.column());
+    Error::NotJson(match fault.classify() {
+        Category::Data => "it is not an object".into(),
+        Category::Eof => "it ends too early".into(),
+        Category::Syntax | Category::Io => format!("syntax error at line {line} column {column}"),
+    })
+}
+
+#[cfg(test)]
+mod tests;

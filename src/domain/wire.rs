@@ -1,55 +1,113 @@
 //! The published JSON of an instance (INTERFACE §3), the same in `hello` and in the HTTP answers.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::instance::Instance;
+use super::instance::{Instance, Status};
 use super::time::Millis;
+use super::words;
 
-/// The `instance` object. The code to scan is shown only `with_qr` and while it is valid.
-pub fn instance_json(instance: &Instance, now: Millis, with_qr: bool) -> Value {
-    let view = instance.state.view(now);
-    let qr = instance.qr.as_ref().filter(|qr| with_qr && qr.valid_at(now));
-    let connected_since = instance.connected_at.filter(|_| view.is_connected);
-    json!({
-        "id": instance.id,
-        "sessionId": instance.session_id,
-        "instanceName": instance.name,
-        "userId": instance.user,
-        "organizationId": instance.org,
-        "status": view.status,
-        "statusReason": view.reason,
-        "statusText": Value::Null,
-        "isConnected": view.is_connected,
-        "phoneNumber": view.phone_number,
-        "profileName": view.profile_name,
-        "deviceName": Value::Null,
-        "qrCode": qr.and_then(|qr| qr.image.as_ref()),
-        "qrExpiresAt": qr.map(|qr| qr.expires_at.to_string()),
-        "pairingCode": qr.and_then(|qr| qr.pairing_code.as_ref()),
-        "health": {
-            "status": if view.is_connected { "healthy" } else { "disconnected" },
-            "consecutiveFailures": 0,
-            "uptimeS": connected_since.map_or(0, |since| now.since(since).max(0) / 1000),
-            "lastCheckAt": Value::Null,
-            "lastInboundAt": Value::Null,
-            "issues": [],
-        },
-        "autoReconnect": true,
-        "reconnectAttempts": 0,
-        "lastReconnectAt": Value::Null,
-        "nextReconnectAt": Value::Null,
-        "proxyEnabled": false,
-        "proxyUrl": Value::Null,
-        "createdAt": instance.created_at.to_string(),
-        "connectedAt": instance.connected_at.map(|at| at.to_string()),
-        "updatedAt": instance.updated_at.to_string(),
-    })
+/// One WhatsApp connection as the outside sees it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceJson {
+    pub id: Uuid,
+    pub session_id: i64,
+    pub instance_name: String,
+    pub user_id: String,
+    pub organization_id: Option<String>,
+    pub status: Status,
+    /// A stable code; absent when the status says it all.
+    pub status_reason: Option<String>,
+    /// A sentence for people.
+    pub status_text: StatusTextJson,
+    pub is_connected: bool,
+    /// Digits with country code.
+    pub phone_number: Option<String>,
+    pub profile_name: Option<String>,
+    pub device_name: Option<String>,
+    /// A `data:image/png` URI, only while it can be scanned and never for an organisation.
+    pub qr_code: Option<String>,
+    pub qr_expires_at: Option<String>,
+    pub pairing_code: Option<String>,
+    pub health: HealthJson,
+    pub auto_reconnect: bool,
+    pub reconnect_attempts: u32,
+    pub last_reconnect_at: Option<String>,
+    pub next_reconnect_at: Option<String>,
+    pub proxy_enabled: bool,
+    /// Credentials masked.
+    pub proxy_url: Option<String>,
+    pub created_at: String,
+    pub connected_at: Option<String>,
+    pub updated_at: String,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct StatusTextJson {
+    pub pt: &'static str,
+    pub en: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthJson {
+    /// `healthy`, `unhealthy`, `disconnected` or `error`.
+    pub status: &'static str,
+    pub consecutive_failures: u32,
+    pub uptime_s: i64,
+    pub last_check_at: Option<String>,
+    pub last_inbound_at: Option<String>,
+    pub issues: Vec<String>,
+}
+
+impl InstanceJson {
+    /// The code to scan is shown only `with_qr` and while it is valid.
+    pub fn of(instance: &Instance, now: Millis, with_qr: bool) -> Self {
+        let view = instance.state.view(now);
+        let text = words::status_text(&view);
+        let qr = instance.qr.as_ref().filter(|qr| with_qr && qr.valid_at(now));
+        let connected_since = instance.connected_at.filter(|_| view.is_connected);
+        Self {
+            id: instance.id,
+            session_id: instance.session_id,
+            instance_name: instance.name.to_string(),
+            user_id: instance.user.to_string(),
+            organization_id: instance.org.as_ref().map(ToString::to_string),
+            status: view.status,
+            status_reason: view.reason,
+            status_text: StatusTextJson { pt: text.pt, en: text.en },
+            is_connected: view.is_connected,
+            phone_number: view.phone_number,
+            profile_name: view.profile_name,
+            device_name: None,
+            qr_code: qr.and_then(|qr| qr.image.clone()),
+            qr_expires_at: qr.map(|qr| qr.expires_at.to_string()),
+            pairing_code: qr.and_then(|qr| qr.pairing_code.clone()),
+            health: HealthJson {
+                status: if view.is_connected { "healthy" } else { "disconnected" },
+                consecutive_failures: 0,
+                uptime_s: connected_since.map_or(0, |since| now.since(since).max(0) / 1000),
+                last_check_at: None,
+                last_inbound_at: None,
+                issues: Vec::new(),
+            },
+            auto_reconnect: true,
+            reconnect_attempts: 0,
+            last_reconnect_at: None,
+            next_reconnect_at: None,
+            proxy_enabled: false,
+            proxy_url: None,
+            created_at: instance.created_at.to_string(),
+            connected_at: instance.connected_at.map(|at| at.to_string()),
+            updated_at: instance.updated_at.to_string(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::domain::ids::{InstanceName, UserId};
     use crate::domain::instance::Qr;
@@ -81,8 +139,8 @@ mod tests {
     #[test]
     fn a_code_is_shown_only_to_its_owner_and_only_while_it_is_valid() {
         let shown = |now, with_qr| {
-            let json = instance_json(&instance(), Millis(now), with_qr);
-            (json["qrCode"].is_string(), json["pairingCode"].is_string(), json["qrExpiresAt"].is_string())
+            let json = InstanceJson::of(&instance(), Millis(now), with_qr);
+            (json.qr_code.is_some(), json.pairing_code.is_some(), json.qr_expires_at.is_some())
         };
 
         assert_eq!(shown(59_999, true), (true, true, true));

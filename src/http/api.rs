@@ -1,3 +1,12 @@
 //! The JSON API, one file per noun.
 
+pub mod aside;
+pub mod instances;
+pub mod live;
+pub mod operations;
+pub mod page;
+pub mod session;
 pub mod tail;
+pub mod tickets;
+pub mod tokens;
+pub mod webhook_test;

@@ -56,6 +56,20 @@ impl Store {
         row.map(Instance::try_from).transpose()
     }
 
+    /// Users whose instance has a name of another form than `user_<id>`, with that name.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn adopted_names(&self) -> Result<Vec<(UserId, InstanceName)>, Error> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT user_id, instance_name FROM whatsapp_instances WHERE instance_name <> 'user_' || user_id",
+        )
+        .fetch_all(&self.read)
+        .await
+        .map_err(|e| Error::store("reading adopted names", e))?;
+        rows.into_iter().map(|(user, name)| Ok((UserId::named_by_admin(&user)?, InstanceName::parse(&name)?))).collect()
+    }
+
     /// Instances after the session id `after`, by session id; of one organisation or of all.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::adapters::store::channels::Snapshot;
 use crate::domain::channel::Epoch;
 use crate::domain::time::Millis;
-use crate::domain::wire;
+use crate::domain::wire::InstanceJson;
 
 /// `seq` is the number that the next frame follows.
 pub(super) fn text(epoch: &Epoch, seq: i64, recovered: bool, snapshot: &Snapshot, now: Millis) -> ByteString {
@@ -16,9 +16,9 @@ pub(super) fn text(epoch: &Epoch, seq: i64, recovered: bool, snapshot: &Snapshot
 
 fn data(snapshot: &Snapshot, now: Millis) -> Value {
     match snapshot {
-        Snapshot::User(instance) => json!({"instance": instance.as_ref().map(|i| wire::instance_json(i, now, true))}),
+        Snapshot::User(instance) => json!({"instance": instance.as_ref().map(|i| InstanceJson::of(i, now, true))}),
         Snapshot::Org(instances) => {
-            json!({"instances": instances.iter().map(|i| wire::instance_json(i, now, false)).collect::<Vec<_>>()})
+            json!({"instances": instances.iter().map(|i| InstanceJson::of(i, now, false)).collect::<Vec<_>>()})
         }
         Snapshot::Admin(totals) => json!({"totals": totals}),
     }

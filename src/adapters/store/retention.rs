@@ -1,0 +1,102 @@
+//! Dropping what is old, a small batch at a time, so that ingest never waits long for the one writing connection.
+
+use super::Store;
+use crate::domain::error::Error;
+use crate::domain::time::Millis;
+
+/// Log rows in one deletion.
+const BATCH: i64 = 500;
+
+impl Store {
+    /// Drops the oldest log rows stored before `before`, at most one batch, with the identities kept beside them.
+    /// How many went.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn drop_events_before(&self, before: Millis) -> Result<u64, Error> {
+        let failed = |e: sqlx::Error| Error::store("dropping old events", e);
+        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        // Rows are appended in time order, so the old ones are a prefix of the primary key: no scan.
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT MAX(id) FROM (SELECT id, at FROM events ORDER BY id LIMIT $1) WHERE at < $2")
+                .bind(BATCH)
+                .bind(before.0)
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(failed)?;
+        let Some(last) = last else { return Ok(0) };
+        sqlx::query(
+            "DELETE FROM dedupe_messages WHERE key IN \
+             (SELECT identity FROM events WHERE id <= $1 AND identity IS NOT NULL)",
+        )
+        .bind(last)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed)?;
+        let dropped =
+            sqlx::query("DELETE FROM events WHERE id <= $1").bind(last).execute(&mut *tx).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(dropped.rows_affected())
+    }
+
+    /// Drops identities of 48 hours remembered on days before `day`, at most one batch. How many went.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn drop_recent_before(&self, day: i64) -> Result<u64, Error> {
+        sqlx::query(
+            "DELETE FROM dedupe_recent WHERE (day, key) IN \
+             (SELECT day, key FROM dedupe_recent WHERE day < $1 ORDER BY day, key LIMIT $2)",
+        )
+        .bind(day)
+        .bind(BATCH * 4)
+        .execute(&self.write)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(|e| Error::store("dropping old identities", e))
+    }
+
+    /// Clears pairing codes that expired before `now` from the instances' rows.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn clear_expired_codes(&self, now: Millis) -> Result<u64, Error> {
+        sqlx::query(
+            "UPDATE whatsapp_instances SET qr_code = NULL, \
+             qr = json_remove(json_set(qr, '$.code', NULL), '$.pairingCode') \
+             WHERE qr_code IS NOT NULL AND qr ->> '$.expiresAt' < $1",
+        )
+        .bind(now.0)
+        .execute(&self.write)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(|e| Error::store("clearing expired codes", e))
+    }
+
+    /// Bytes in use by the database file, free pages not counted.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn bytes_in_use(&self) -> Result<i64, Error> {
+        sqlx::query_scalar(
+            "SELECT (p.page_count - f.freelist_count) * s.page_size \
+             FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s",
+        )
+        .fetch_one(&self.read)
+        .await
+        .map_err(|e| Error::store("measuring the database", e))
+    }
+
+    /// Instances that wanted to be woken by `now`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn due_wakes(&self, now: Millis, limit: i64) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar("SELECT instance_name FROM whatsapp_instances WHERE wake_at <= $1 ORDER BY wake_at LIMIT $2")
+            .bind(now.0)
+            .bind(limit)
+            .fetch_all(&self.read)
+            .await
+            .map_err(|e| Error::store("reading what is due", e))
+    }
+}

@@ -1,0 +1,88 @@
+//! The command line: one file per command of INTERFACE §1.
+
+mod demo;
+mod openapi;
+mod serve;
+mod token;
+
+use std::io::Write;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Settings;
+use crate::telemetry::LogConfig;
+
+/// The durable, multi-tenant gateway between Evolution API (WhatsApp) and your SaaS.
+#[derive(Debug, Parser)]
+#[command(name = "zapgate", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Settings,
+    #[command(flatten)]
+    log: LogConfig,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server (also what plain `zapgate` does).
+    Serve(Box<Settings>),
+    /// Run a server in a throwaway folder with three sample users and recorded events; prints a URL to open.
+    Demo(Box<demo::DemoArgs>),
+    /// Mint a user's token with the configured secret.
+    Token(Box<token::TokenArgs>),
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// Wrong usage or configuration, one line per fault.
+    Usage(Vec<String>),
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(cause: E) -> Self {
+        Self::Failed(cause.into())
+    }
+}
+
+impl Cli {
+    pub fn log(&self) -> &LogConfig {
+        &self.log
+    }
+}
+
+/// Runs the command to its end.
+///
+/// # Errors
+/// [`Failure`].
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    let work = async {
+        match cli.command {
+            None => serve::run(cli.serve).await,
+            Some(Command::Serve(settings)) => serve::run(*settings).await,
+            Some(Command::Demo(args)) => demo::run(*args).await,
+            Some(Command::Token(args)) => token::run(*args).await,
+            Some(Command::Openapi) => openapi::run(),
+        }
+    };
+    actix_web::rt::System::new().block_on(work)
+}
+
+/// Writes faults to standard error, a line each.
+pub fn say_faults(faults: &[String]) {
+    let mut err = std::io::stderr().lock();
+    for fault in faults {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(err, "zapgate: {fault}");
+    }
+}
+
+/// Writes a line to standard output.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}

@@ -1,0 +1,82 @@
+//! `zapgate token`: a user's token, without a running server when `JWT_SECRET` is set.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::{Failure, say};
+use crate::adapters::clock::Clock;
+use crate::adapters::store::Store;
+use crate::config::Settings;
+use crate::domain::caller::Scope;
+use crate::services::identity::{Identity, TokenRequest};
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct TokenArgs {
+    /// The user the token is for: its `sub`.
+    #[arg(long)]
+    user: String,
+    /// The user's organisation.
+    #[arg(long)]
+    org: Option<String>,
+    /// Make it an operator's token; needs `JWT_ADMIN_ROLE`.
+    #[arg(long)]
+    admin: bool,
+    /// The one stored session the token may back up and restore.
+    #[arg(long)]
+    session: Option<String>,
+    /// What it may do: connect, messages, sessions. All but sessions when absent.
+    #[arg(long, value_parser = parse_scope)]
+    scope: Vec<Scope>,
+    /// How long it is good: 30s, 15m, 1h, 7d.
+    #[arg(long, default_value = "1h", value_parser = parse_ttl)]
+    ttl: Duration,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(super) async fn run(args: TokenArgs) -> Result<(), Failure> {
+    let faults = args.settings.check().faults;
+    if !faults.is_empty() {
+        return Err(Failure::Usage(faults));
+    }
+    if args.admin && args.settings.identity.jwt_admin_role.is_none() {
+        let fault =
+            "JWT_ADMIN_ROLE: is not set, so no token can be an operator's; example: JWT_ADMIN_ROLE=zapgate_admin";
+        return Err(Failure::Usage(vec![String::from(fault)]));
+    }
+    let path = args.settings.database_path().map_err(|fault| Failure::Usage(vec![fault]))?;
+    let store = Store::open(&path).await?;
+    let identity = Identity::open(&args.settings.identity, store.clone(), Clock::system()).await?;
+    let request = TokenRequest {
+        subject: args.user,
+        org: args.org,
+        ttl: args.ttl,
+        scopes: (!args.scope.is_empty()).then(|| args.scope.into_iter().collect::<BTreeSet<_>>()),
+        session: args.session,
+        admin: args.admin,
+    };
+    let minted = identity.mint(&request)?;
+    say(minted.token.expose_secret());
+    store.close().await;
+    Ok(())
+}
+
+fn parse_scope(raw: &str) -> Result<Scope, String> {
+    Scope::parse(raw).ok_or_else(|| String::from("must be connect, messages or sessions"))
+}
+
+fn parse_ttl(raw: &str) -> Result<Duration, String> {
+    let wrong = || String::from("must be a number and s, m, h or d, for example 1h");
+    let (number, unit) = raw.split_at(raw.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(unit).filter(|secs| *secs > 0).map(Duration::from_secs).ok_or_else(wrong)
+}

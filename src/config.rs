@@ -1,0 +1,189 @@
+//! All settings of a server: flags and environment, checked as a whole before anything opens. Each part's own settings
+//! stand beside the part; here they are put together.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use crate::http::door::DoorConfig;
+use crate::http::limits::LimitsConfig;
+use crate::services::hub::HubConfig;
+use crate::services::identity::IdentityConfig;
+use crate::services::ingest::IngestConfig;
+use crate::services::ingest::proof::{ProofConfig, WebhookAuth};
+use crate::services::ingest::retention::RetentionConfig;
+
+/// Everything `zapgate serve` can be told. Every option is also an environment variable.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Settings {
+    #[command(flatten)]
+    pub listen: ListenConfig,
+    /// Where the data is: `sqlite://path/to/file.db`. Made and migrated at the start.
+    #[arg(long, env = "DATABASE_URL", default_value = "sqlite://zapgate.db")]
+    pub database_url: String,
+    /// This gateway's base URL as Evolution reaches it. Default `http://HOST:PORT`.
+    #[arg(long, env = "WEBHOOK_URL")]
+    pub webhook_url: Option<Url>,
+    #[command(flatten)]
+    pub identity: IdentityConfig,
+    #[command(flatten)]
+    pub door: DoorConfig,
+    #[command(flatten)]
+    pub limits: LimitsConfig,
+    #[command(flatten)]
+    pub ingest: IngestConfig,
+    #[command(flatten)]
+    pub proof: ProofConfig,
+    #[command(flatten)]
+    pub retention: RetentionConfig,
+    #[command(flatten)]
+    pub hub: HubConfig,
+    /// Seconds that a stopping server gives its sockets and its queue. Default 10.
+    #[arg(long, env = "SHUTDOWN_GRACE_S", default_value_t = 10)]
+    pub shutdown_grace_s: u32,
+}
+
+/// Where the server listens.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ListenConfig {
+    /// Address to listen on; `::` or `0.0.0.0` for all. Default 127.0.0.1.
+    #[arg(long, env = "HOST", default_value = "127.0.0.1", value_parser = parse_host)]
+    pub host: IpAddr,
+    /// Port to listen on; 0 takes a free one. Default 8080.
+    #[arg(long, env = "PORT", default_value_t = 8080)]
+    pub port: u16,
+}
+
+impl ListenConfig {
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.host, self.port)
+    }
+}
+
+fn parse_host(raw: &str) -> Result<IpAddr, String> {
+    match raw.trim_matches(['[', ']']) {
+        "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
+        raw => raw.parse().map_err(|_| String::from("must be an IP address, for example 127.0.0.1 or ::")),
+    }
+}
+
+/// A wildcard means loopback when one wants to connect to it.
+fn reachable(host: IpAddr) -> IpAddr {
+    match host {
+        IpAddr::V4(v4) if v4.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        other => other,
+    }
+}
+
+/// What is wrong with the settings, and what is merely risky.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Each one line: the variable, what is wrong, an example. The server does not start.
+    pub faults: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// Looks at everything at once, so that an operator mends all in one go. Never shows a secret.
+    pub fn check(&self) -> Findings {
+        let mut found = Findings { faults: self.identity.validate(), warnings: Vec::new() };
+        found.faults.extend(self.door.validate());
+        found.faults.extend(self.limits.validate());
+        if let Err(fault) = self.database_path() {
+            found.faults.push(fault);
+        }
+        if !self.listen.host.is_loopback() && !self.identity.has_credentials() {
+            found.faults.push(format!(
+                "HOST: `{}` is reachable from outside, so ADMIN_TOKEN, JWT_SECRET or JWKS_URL must be set; \
+                 example: ADMIN_TOKEN=$(openssl rand -hex 32)",
+                self.listen.host
+            ));
+        }
+        found.faults.extend(self.webhook_secret_faults());
+        match &self.webhook_url {
+            Some(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
+                found.faults.push(String::from(
+                    "WEBHOOK_URL: must be an http or https URL; example: https://zapgate.example.com",
+                ));
+            }
+            Some(url) if url.scheme() == "http" && !is_near(url) => {
+                found
+                    .warnings
+                    .push(String::from("WEBHOOK_URL: webhooks and their proofs cross the network in clear; use https"));
+            }
+            _ => {}
+        }
+        if self.proof.webhook_auth == WebhookAuth::None {
+            found
+                .warnings
+                .push(String::from("WEBHOOK_AUTH=none: anybody who can reach the webhook routes can post events"));
+        }
+        found
+    }
+
+    fn webhook_secret_faults(&self) -> Vec<String> {
+        use secrecy::ExposeSecret;
+        let mut faults = Vec::new();
+        let secrets = self.proof.webhook_secret.iter().map(|secret| secret.expose_secret());
+        if secrets.clone().any(|secret| secret.trim().is_empty()) {
+            faults.push(String::from(
+                "WEBHOOK_SECRET: one of its values is empty; example: WEBHOOK_SECRET=$(openssl rand -hex 32)",
+            ));
+        }
+        if secrets.clone().any(|secret| !secret.is_empty() && secret.len() < 16) {
+            faults.push(String::from("WEBHOOK_SECRET: a value is shorter than 16 characters; example: WEBHOOK_SECRET=$(openssl rand -hex 32)"));
+        }
+        if let Some(jwt_secret) = self.identity.jwt_secret.as_ref()
+            && secrets.clone().any(|secret| secret == jwt_secret.expose_secret())
+        {
+            faults.push(String::from(
+                "WEBHOOK_SECRET: must not equal JWT_SECRET, or Evolution could sign users' tokens; use two secrets",
+            ));
+        }
+        faults
+    }
+
+    /// The file behind `DATABASE_URL`.
+    ///
+    /// # Errors
+    /// One line for the operator.
+    pub fn database_path(&self) -> Result<PathBuf, String> {
+        let rest = self.database_url.strip_prefix("sqlite://").or_else(|| self.database_url.strip_prefix("sqlite:"));
+        let path = rest.map(|rest| rest.split('?').next().unwrap_or(rest));
+        match path {
+            Some(path) if !path.is_empty() && path != ":memory:" => Ok(PathBuf::from(path)),
+            Some(_) => Err(String::from("DATABASE_URL: names no file; example: sqlite://zapgate.db")),
+            None => Err(String::from("DATABASE_URL: this version knows sqlite:// only; example: sqlite://zapgate.db")),
+        }
+    }
+
+    /// The base URL that Evolution is given.
+    pub fn webhook_base(&self, bound: SocketAddr) -> String {
+        match &self.webhook_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", SocketAddr::new(reachable(bound.ip()), bound.port())),
+        }
+    }
+
+    /// Where a client on this machine finds the server that listens on `bound`.
+    pub fn local_url(&self, bound: SocketAddr) -> String {
+        format!("http://{}", SocketAddr::new(reachable(bound.ip()), bound.port()))
+    }
+
+    pub fn shutdown_grace(&self) -> Duration {
+        Duration::from_secs(u64::from(self.shutdown_grace_s))
+    }
+}
+
+/// Loopback, private or a name without a dot (a container's): not the open network.
+fn is_near(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        Some(Host::Domain(name)) => name == "localhost" || !name.contains('.') || name.ends_with(".internal"),
+        None => false,
+    }
+}

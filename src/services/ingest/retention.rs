@@ -1,0 +1,94 @@
+//! Keeps the log within its age and size, and the remembered identities within theirs, beside ingest and never in its
+//! way: one small batch, then a breath.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Ingest;
+use crate::adapters::clock::Clock;
+use crate::adapters::store::Store;
+use crate::domain::error::Error;
+use crate::domain::ids::InstanceName;
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct RetentionConfig {
+    /// Days that the event log is kept. Default 30.
+    #[arg(long, env = "EVENT_RETENTION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub event_retention_days: u32,
+    /// Bytes the database may use before the oldest events go, whichever comes first. Default 20 GiB. Rows younger
+    /// than 24 hours are never dropped for size; 0 means no limit.
+    #[arg(long, env = "EVENT_RETENTION_BYTES", default_value_t = 20 << 30)]
+    pub event_retention_bytes: u64,
+}
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(60);
+/// Between two batches, so that webhooks get the writing connection in between.
+const BREATH: Duration = Duration::from_millis(20);
+/// Younger rows are never dropped for size (INTERFACE §1).
+const UNTOUCHABLE: Duration = Duration::from_secs(24 * 3600);
+/// How often due instances are woken.
+const WAKE_EVERY: Duration = Duration::from_secs(1);
+/// Instances woken at once.
+const WAKES: i64 = 200;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Drops what is old until `stop`.
+pub async fn run(store: Store, clock: Clock, config: RetentionConfig, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+        match stop.run_until_cancelled(sweep(&store, &clock, &config)).await {
+            Some(Ok(0)) | None => {}
+            Some(Ok(dropped)) => info!(events.dropped = dropped, "{dropped} old events were dropped from the log"),
+            Some(Err(e)) => warn!("old events could not be dropped: {e}"),
+        }
+    }
+}
+
+/// One look: drops all that is due. How many log rows went.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn sweep(store: &Store, clock: &Clock, config: &RetentionConfig) -> Result<u64, Error> {
+    let now = clock.now();
+    store.clear_expired_codes(now).await?;
+    let today = now.0.div_euclid(86_400_000);
+    while store.drop_recent_before(today - 2).await? > 0 {
+        tokio::time::sleep(BREATH).await;
+    }
+    let mut dropped = 0;
+    let too_old = now - DAY * config.event_retention_days;
+    while let went @ 1.. = store.drop_events_before(too_old).await? {
+        dropped += went;
+        tokio::time::sleep(BREATH).await;
+    }
+    let limit = i64::try_from(config.event_retention_bytes).unwrap_or(i64::MAX);
+    while limit > 0 && store.bytes_in_use().await? > limit {
+        let went = store.drop_events_before(now - UNTOUCHABLE).await?;
+        if went == 0 {
+            break;
+        }
+        dropped += went;
+        tokio::time::sleep(BREATH).await;
+    }
+    Ok(dropped)
+}
+
+/// Wakes instances whose state changes by time alone, until `stop`.
+pub async fn wake_due(store: Store, clock: Clock, ingest: Ingest, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(WAKE_EVERY)).await.is_some() {
+        let due = match store.due_wakes(clock.now(), WAKES).await {
+            Ok(due) => due,
+            Err(e) => {
+                warn!("due instances could not be read: {e}");
+                continue;
+            }
+        };
+        for name in due.iter().filter_map(|name| InstanceName::parse(name).ok()) {
+            if let Err(e) = ingest.wake(name).await {
+                warn!("an instance could not be woken: {e}");
+            }
+        }
+    }
+}

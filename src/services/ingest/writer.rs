@@ -1,0 +1,166 @@
+//! The one writer: takes whatever is queued, commits it as one transaction, answers, publishes. No timer: latency is
+//! one commit when idle, and batches grow with the load by themselves.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::plan::{self, Arrival, Plan, Verdict};
+use super::{Counts, Job};
+use crate::adapters::bus::{Bus, Committed};
+use crate::adapters::clock::Clock;
+use crate::adapters::store::Store;
+use crate::adapters::store::batch::Changes;
+use crate::domain::error::Error;
+
+/// Jobs in one transaction.
+const BATCH: usize = 256;
+
+pub(super) struct Writer {
+    pub(super) store: Store,
+    pub(super) bus: Bus,
+    pub(super) clock: Clock,
+    pub(super) counts: Arc<Counts>,
+    pub(super) newest: watch::Sender<i64>,
+}
+
+impl Writer {
+    /// Runs until `stop`, then drains what was accepted before and ends.
+    pub(super) async fn run(self, mut jobs: mpsc::Receiver<Job>, stop: CancellationToken) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let taken = tokio::select! {
+                biased;
+                taken = jobs.recv_many(&mut batch, BATCH) => taken,
+                () = stop.cancelled(), if !jobs.is_closed() => {
+                    jobs.close();
+                    continue;
+                }
+            };
+            if taken == 0 {
+                return;
+            }
+            self.work(std::mem::take(&mut batch)).await;
+        }
+    }
+
+    /// Commits all as one transaction; if that fails, each by itself, so that one that cannot be stored takes nobody
+    /// with it.
+    async fn work(&self, jobs: Vec<Job>) {
+        match self.commit(&jobs).await {
+            Ok(verdicts) => answer_all(jobs, verdicts),
+            Err(cause) if jobs.len() == 1 => answer_failure(jobs, cause),
+            Err(cause) => {
+                warn!(batch.jobs = jobs.len(), "a batch failed and is tried one by one: {cause}");
+                for job in jobs {
+                    let alone = vec![job];
+                    match self.commit(&alone).await {
+                        Ok(verdicts) => answer_all(alone, verdicts),
+                        Err(cause) => answer_failure(alone, cause),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn commit(&self, jobs: &[Job]) -> Result<Vec<Option<Verdict>>, Error> {
+        let now = self.clock.now();
+        let mut wanted = plan::lookups(jobs.iter().filter_map(Job::arrival), now);
+        for job in jobs {
+            if let Job::Announce { announcement, .. } = job {
+                wanted.names.extend(plan::lookups_of(announcement, now).names);
+            }
+        }
+        let mut verdicts = Vec::with_capacity(jobs.len());
+        let changes = self
+            .store
+            .commit_batch(&wanted, |known| {
+                let mut plan = Plan::new(known, now);
+                for job in jobs {
+                    verdicts.push(match job {
+                        Job::Webhook { arrival, .. } => Some(plan.arrive(arrival)),
+                        Job::Announce { announcement, .. } => {
+                            plan.announce(announcement);
+                            None
+                        }
+                    });
+                }
+                plan.finish()
+            })
+            .await
+            .inspect_err(|_| {
+                self.counts.failed_commits.fetch_add(1, Ordering::Relaxed);
+            })?;
+        self.counts.note(&verdicts);
+        self.publish(changes);
+        Ok(verdicts)
+    }
+
+    fn publish(&self, changes: Changes) {
+        let Some(last) = changes.appended.last().map(|row| row.entry.id) else { return };
+        let committed: Arc<[Committed]> =
+            changes.appended.into_iter().map(|row| Committed { entry: row.entry, qr: row.qr }).collect();
+        self.bus.publish(committed);
+        self.newest.send_replace(last);
+    }
+}
+
+impl Job {
+    fn arrival(&self) -> Option<&Arrival> {
+        match self {
+            Self::Webhook { arrival, .. } => Some(arrival),
+            Self::Announce { .. } => None,
+        }
+    }
+}
+
+impl Counts {
+    fn note(&self, verdicts: &[Option<Verdict>]) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        for verdict in verdicts.iter().flatten() {
+            let counter = match verdict {
+                Verdict::Stored { .. } => &self.stored,
+                Verdict::Duplicate { differs: true, .. } => &self.duplicates_differing,
+                Verdict::Duplicate { differs: false, .. } => &self.duplicates,
+                Verdict::Folded { .. } => &self.folded,
+                Verdict::Quarantined => &self.quarantined,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whoever asked may have gone; the log has it all the same.
+fn answer_all(jobs: Vec<Job>, verdicts: Vec<Option<Verdict>>) {
+    for (job, verdict) in jobs.into_iter().zip(verdicts) {
+        match (job, verdict) {
+            (Job::Webhook { answer, .. }, Some(verdict)) => drop(answer.send(Ok(verdict))),
+            (Job::Announce { answer, .. }, _) => drop(answer.send(Ok(()))),
+            (Job::Webhook { answer, .. }, None) => drop(answer.send(Err(Error::Internal("a job was not decided")))),
+        }
+    }
+}
+
+fn answer_failure(jobs: Vec<Job>, cause: Error) {
+    error!("a commit failed: {}", chain(&cause));
+    let Some(job) = jobs.into_iter().next() else { return };
+    match job {
+        Job::Webhook { answer, .. } => drop(answer.send(Err(cause))),
+        Job::Announce { answer, .. } => drop(answer.send(Err(cause))),
+    }
+}
+
+/// An error with all its causes, for the log.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,160 @@
+//! One instance per user: making the row, finding it, adopting names of another form, releasing their quarantine.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use serde_json::json;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::ingest::{Announcement, Ingest, Verdict};
+use crate::adapters::clock::{self, Clock};
+use crate::adapters::store::Store;
+use crate::adapters::store::aside::QuarantineRow;
+use crate::domain::error::Error;
+use crate::domain::ids::{InstanceName, OrgId, UserId};
+use crate::domain::instance::Instance;
+use crate::domain::time::Millis;
+use crate::domain::webhook::{self, Keep};
+
+/// The room of instances. Clones share one.
+#[derive(Clone, Debug)]
+pub struct Instances {
+    store: Store,
+    ingest: Ingest,
+    clock: Clock,
+    /// Users whose instance has a name of another form than `user_<id>`.
+    adopted: Arc<DashMap<UserId, InstanceName>>,
+    /// When a refusal was last told, per instance.
+    alerted: Arc<DashMap<InstanceName, Millis>>,
+}
+
+/// Between two alerts about refused webhooks of one instance (INTERFACE §3).
+const ALERT_EVERY_MS: i64 = 600_000;
+/// Instances whose last alert is remembered.
+const ALERTS_KEPT: usize = 10_000;
+/// Quarantined webhooks read at once.
+const RELEASE_PAGE: i64 = 200;
+
+/// What came of releasing an instance's quarantine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    pub stored: u64,
+    pub duplicates: u64,
+    /// Rows this version could not read; they stay in the quarantine.
+    pub unreadable: u64,
+}
+
+impl Instances {
+    /// # Errors
+    /// [`Error::Store`] when the table can't be read.
+    pub async fn load(store: Store, ingest: Ingest, clock: Clock) -> Result<Self, Error> {
+        let adopted = DashMap::new();
+        for (user, name) in store.adopted_names().await? {
+            adopted.insert(user, name);
+        }
+        Ok(Self { store, ingest, clock, adopted: Arc::new(adopted), alerted: Arc::default() })
+    }
+
+    /// The name of a user's instance, whether it exists or not; no I/O, since every webhook asks.
+    pub fn name_of(&self, user: &UserId) -> InstanceName {
+        self.adopted.get(user).map_or_else(|| InstanceName::of_user(user), |name| name.clone())
+    }
+
+    /// The user's one instance, made if it is not there yet. Safe to call many times at once.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Overloaded`].
+    pub async fn ensure(&self, user: &UserId, org: Option<&OrgId>) -> Result<Instance, Error> {
+        self.ensure_named(&self.name_of(user), user, org).await
+    }
+
+    async fn ensure_named(&self, name: &InstanceName, user: &UserId, org: Option<&OrgId>) -> Result<Instance, Error> {
+        let fresh_id = Uuid::from_bytes(clock::random_bytes());
+        let fresh_id = uuid::Builder::from_random_bytes(fresh_id.into_bytes()).into_uuid();
+        let made = self.store.ensure_instance(name, user, org, fresh_id, self.clock.now()).await?;
+        if made {
+            self.ingest.announce(Announcement::Status { instance: name.clone() }).await?;
+        }
+        self.store.instance_of(user).await?.ok_or(Error::NotFound("instance"))
+    }
+
+    /// Gives an instance without a user to `user` and releases its quarantined webhooks, in the order they came.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] when the user has another instance already, or the name has another user; [`Error::Store`].
+    pub async fn adopt(&self, name: &InstanceName, user: &UserId, org: Option<&OrgId>) -> Result<Released, Error> {
+        let owner = self.store.instance_named(name).await?.map(|instance| instance.user);
+        if owner.is_some_and(|owner| owner != *user) {
+            return Err(Error::bad_input("instance", "belongs to another user already"));
+        }
+        let own = self.ensure_named(name, user, org).await?;
+        if own.name != *name {
+            return Err(Error::bad_input("userId", format!("has the instance `{}` already", own.name)));
+        }
+        if *name != InstanceName::of_user(user) {
+            self.adopted.insert(user.clone(), name.clone());
+        }
+        self.release(name).await
+    }
+
+    async fn release(&self, name: &InstanceName) -> Result<Released, Error> {
+        let mut released = Released::default();
+        let mut after = 0;
+        loop {
+            let rows = self.store.quarantined(name, after, RELEASE_PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(released) };
+            after = last.id;
+            for row in rows {
+                match self.release_one(name, row).await? {
+                    Some(Verdict::Duplicate { .. }) => released.duplicates += 1,
+                    Some(_) => released.stored += 1,
+                    None => released.unreadable += 1,
+                }
+            }
+        }
+    }
+
+    async fn release_one(&self, name: &InstanceName, row: QuarantineRow) -> Result<Option<Verdict>, Error> {
+        let body = Bytes::from(row.body);
+        let Ok(mut webhook) = webhook::parse(&body, Some(name), row.issued_at.map(Millis)) else { return Ok(None) };
+        // The identity was taken before the secrets were, and counts.
+        if let Ok(key) = row.identity.try_into() {
+            webhook.identity.key = key;
+        }
+        if webhook.qr.is_some() {
+            webhook.identity.keep = Keep::TwoDays;
+        }
+        self.ingest.accept_late(webhook, Millis(row.at), Some(row.id)).await.map(Some)
+    }
+
+    /// Tells the operator and the owner, once in ten minutes and instance, that webhooks are being refused: Evolution
+    /// will not send them again.
+    pub async fn alert_refusal(&self, instance: Option<&InstanceName>, cause: &Error, now: Millis) {
+        let Some(name) = instance else { return };
+        let due = self.alerted.get(name).is_none_or(|last| now.since(*last) >= ALERT_EVERY_MS);
+        if !due || !matches!(self.store.instance_named(name).await, Ok(Some(_))) {
+            return;
+        }
+        if self.alerted.len() >= ALERTS_KEPT {
+            self.alerted.retain(|_, last| now.since(*last) < ALERT_EVERY_MS);
+        }
+        self.alerted.insert(name.clone(), now);
+        warn!(instance.name = %name, error.code = cause.code(), "webhooks of `{name}` are being refused: {cause}");
+        let data = json!({
+            "instanceName": name,
+            "level": "critical",
+            "code": "webhook_refused",
+            "title": "Eventos recusados",
+            "message": format!("A Evolution enviou um evento que não foi aceito ({}). Ele não será reenviado.", cause.code()),
+            "titleEn": "Events refused",
+            "messageEn": format!("Evolution sent an event that was not accepted ({}). It will not be sent again.", cause.code()),
+            "action": null,
+        });
+        let notice = Announcement::Notification { instance: name.clone(), data: data.to_string() };
+        if let Err(e) = self.ingest.announce(notice).await {
+            warn!("an alert could not be stored: {e}");
+        }
+    }
+}

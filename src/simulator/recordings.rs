@@ -1,0 +1,64 @@
+//! Webhooks recorded from a real Evolution API 2.3.6 (all names and numbers in them are fictitious).
+
+use serde_json::Value;
+
+macro_rules! recordings {
+    ($($name:ident = $file:literal),* $(,)?) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Recording { $($name),* }
+
+        impl Recording {
+            fn text(self) -> &'static str {
+                match self { $(Self::$name => include_str!(concat!("recordings/", $file, ".json"))),* }
+            }
+
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+recordings! {
+    InstanceCreate = "instance-create",
+    Connecting = "connecting",
+    Open = "open",
+    Close401 = "close-401",
+    Qr1 = "qr-1",
+    Qr2 = "qr-2",
+    Text = "upsert-text-conversation",
+    Emoji = "upsert-text-emoji-multiline",
+    Quoted = "upsert-text-extended-quoted",
+    Image = "upsert-image-no-base64",
+    Audio = "upsert-audio-ptt",
+    Location = "upsert-location",
+    Reaction = "upsert-reaction",
+    Group = "upsert-group-text-lid",
+    Poll = "upsert-poll-creation",
+    Document = "upsert-document",
+    FromMe = "upsert-from-me-other-device",
+    Sent = "send-text",
+    Delivered = "update-delivered",
+    Read = "update-read",
+    Composing = "presence-composing",
+    Edit = "edit",
+}
+
+impl Recording {
+    /// The webhook's body.
+    pub(super) fn body(self) -> Value {
+        let mut file: Value = serde_json::from_str(self.text()).unwrap_or_default();
+        file["request"]["body"].take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Recording;
+
+    #[test]
+    fn every_recording_has_a_body_with_an_event() {
+        for recording in Recording::ALL {
+            assert!(recording.body()["event"].is_string(), "{recording:?}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Log format and filter; installs the subscriber. Logs go to standard error, so that output stays for commands.
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct LogConfig {
+    /// What is logged, as `tracing` filters: `info`, `zapgate=debug,info`, … Default `info`.
+    #[arg(long, env = "RUST_LOG", default_value = "info", global = true)]
+    pub log: String,
+    /// How it is written: `pretty` on a terminal, else `json`.
+    #[arg(long, env = "LOG_FORMAT", value_enum, global = true)]
+    pub log_format: Option<LogFormat>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// Starts logging for the whole process.
+///
+/// # Errors
+/// When logging was started before.
+pub fn install(config: &LogConfig) -> Result<(), TryInitError> {
+    let on_terminal = if std::io::stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
+    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let base = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format.unwrap_or(on_terminal) {
+        LogFormat::Pretty => base.with_target(false).compact().finish().try_init(),
+        LogFormat::Json => base.json().flatten_event(true).finish().try_init(),
+    }
+}

@@ -1,0 +1,51 @@
+// The public HTTP API. The cookie is the only credential: nothing here keeps or sees a token after sign-in.
+
+/** A refusal or a failure, by its published code; `unreachable` when nothing answered. */
+export class Problem extends Error {
+  constructor(status, code, detail) {
+    super(code);
+    Object.assign(this, { status, code, detail });
+  }
+}
+
+/** How far the server's clock is ahead of this one, in ms; expiry times are the server's. */
+let skew = 0;
+export const serverNow = () => Date.now() + skew;
+
+async function call(method, path, body) {
+  const sent = Date.now();
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      credentials: 'same-origin',
+      headers: { Accept: 'application/json', ...(body && { 'Content-Type': 'application/json' }) },
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    });
+  } catch {
+    throw new Problem(0, 'unreachable');
+  }
+  readClock(answer.headers.get('Date'), sent);
+  const json = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Problem(answer.status, json?.code ?? (answer.status >= 500 ? 'unreachable' : 'other'), json?.detail);
+  return json;
+}
+
+/** `Date` has whole seconds: a difference under two is within its error and the journey's, and says nothing. */
+function readClock(date, sent) {
+  if (!date) return;
+  const ahead = Date.parse(date) + 500 - (sent + Date.now()) / 2;
+  skew = Math.abs(ahead) < 2000 ? 0 : ahead;
+}
+
+const own = (path, user) => (user ? `${path}?userId=${encodeURIComponent(user)}` : path);
+
+export const api = {
+  me: () => call('GET', '/api/me'),
+  login: (proof) => call('POST', '/api/login', proof),
+  logout: () => call('POST', '/api/logout'),
+  instances: () => call('GET', '/api/instances?limit=200'),
+  instance: (user) => call('GET', own('/api/whatsapp/instance', user)),
+  connect: (userId) => call('POST', '/api/whatsapp/connect', userId ? { userId } : {}),
+};
