@@ -2,10 +2,10 @@
 
 use std::panic::AssertUnwindSafe;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::Error;
+use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError};
 use futures_util::FutureExt;
 use tracing::error;
 
@@ -16,17 +16,9 @@ use crate::domain::error::Error as DomainError;
 ///
 /// # Errors
 /// Those of the handler.
-pub async fn catch<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let http = request.request().clone();
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(answer) => answer.map(ServiceResponse::map_into_boxed_body),
-        Err(_) => {
-            error!(http.route = http.match_pattern(), "a handler panicked");
-            let problem = Problem::from(DomainError::Internal("the request could not be handled"));
-            Ok(ServiceResponse::new(http, problem.error_response()))
-        }
-    }
+pub async fn catch<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    AssertUnwindSafe(next.call(request)).catch_unwind().await.unwrap_or_else(|_| {
+        error!("a handler panicked");
+        Err(Problem::from(DomainError::Internal("the request could not be handled")).into())
+    })
 }

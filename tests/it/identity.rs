@@ -2,12 +2,15 @@
 
 mod front;
 mod keys;
+mod live;
+mod sessions;
 
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use futures_util::future::join_all;
 use serde_json::json;
+use zapgate::http::limits::LimitsConfig;
 use zapgate::services::identity::IdentityConfig;
 
 use front::{ADMIN, Front, JWT_SECRET, hs256, in_secs};
@@ -176,253 +179,6 @@ async fn a_user_may_not_revoke() {
 }
 
 #[tokio::test]
-async fn a_login_code_signs_in_once_and_the_cookie_survives_a_restart() {
-    let front = Front::start().await;
-    let code = front.login_code().await;
-
-    let cookie = front.login(&json!({"code": code})).await.unwrap();
-    let again = front.login(&json!({"code": code})).await;
-
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.contains("Path=/"), "{cookie}");
-    assert!(!cookie.contains("Secure"), "{cookie}");
-    assert_eq!(again, Err(StatusCode::UNAUTHORIZED));
-    let restarted = front.restart().await;
-    let (status, me) = restarted.get("/api/me", &[("cookie", front::pair(&cookie))]).await;
-    assert_eq!((status, &me["admin"]), (StatusCode::OK, &json!(true)));
-}
-
-#[tokio::test]
-async fn a_login_code_is_over_after_its_time() {
-    let front = Front::start().await;
-    let code = front.login_code().await;
-
-    front.clock.advance(Duration::from_mins(10));
-
-    assert_eq!(front.login(&json!({"code": code})).await, Err(StatusCode::UNAUTHORIZED));
-}
-
-#[tokio::test]
-async fn a_session_ends_with_its_token_and_after_eight_hours_at_the_latest() {
-    let front = Front::start().await;
-    let ana = front.login(&json!({"token": front.mint("ana").await})).await.unwrap();
-    let admin = front.login(&json!({"token": ADMIN})).await.unwrap();
-    let status_of = async |cookie: &str| front.get("/api/me", &[("cookie", front::pair(cookie))]).await.0;
-
-    assert!(ana.contains("Max-Age=") && admin.contains("Max-Age=28800"), "{ana} {admin}");
-    front.clock.advance(Duration::from_secs(3601));
-    assert_eq!((status_of(&ana).await, status_of(&admin).await), (StatusCode::UNAUTHORIZED, StatusCode::OK));
-    front.clock.advance(Duration::from_hours(7));
-    assert_eq!(status_of(&admin).await, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
-async fn a_session_ends_when_the_operator_s_token_that_began_it_is_taken_back() {
-    let front = Front::start().await;
-    let cookie = front.login(&json!({"token": ADMIN})).await.unwrap();
-    let headers = [("cookie", front::pair(&cookie))];
-    let other = "another-operator-token-0123456789abcdef";
-
-    let both = front.restart_with(|config| config.admin_token = Some(format!("{other},{ADMIN}").into())).await;
-    let rotated = front.restart_with(|config| config.admin_token = Some(other.into())).await;
-
-    assert_eq!(both.get("/api/me", &headers).await.0, StatusCode::OK);
-    assert_eq!(rotated.get("/api/me", &headers).await.0, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
-async fn the_cookie_acts_only_for_pages_of_ours() {
-    let front = Front::start().await;
-    let cookie = front.login(&json!({"token": ADMIN})).await.unwrap();
-    let pair = front::pair(&cookie);
-    let order = json!({"userId": "ana", "ttlS": 60});
-    let post = async |origin: Option<&str>| {
-        let mut headers = vec![("cookie", pair)];
-        headers.extend(origin.map(|origin| ("origin", origin)));
-        front.post("/api/tokens", &headers, &order).await.0
-    };
-
-    assert_eq!(post(Some(&front.base)).await, StatusCode::OK);
-    assert_eq!(post(Some(front::FRONTEND)).await, StatusCode::OK);
-    assert_eq!(post(None).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(post(Some("null")).await, StatusCode::FORBIDDEN);
-    assert_eq!(post(Some("https://evil.test")).await, StatusCode::FORBIDDEN);
-    let (status, _) = front.get("/api/me", &[("cookie", pair), ("origin", "https://evil.test")]).await;
-    assert_eq!(status, StatusCode::FORBIDDEN);
-}
-
-#[tokio::test]
-async fn a_cookie_that_was_tampered_with_is_no_cookie() {
-    let front = Front::start().await;
-    let cookie = front.login(&json!({"token": ADMIN})).await.unwrap();
-    let (name, value) = front::pair(&cookie).split_once('=').unwrap();
-    let tampered = format!("{name}=A{}", &value[1..]);
-    let plain = format!(r#"{name}={{"admin":true,"issued_at":0}}"#);
-
-    for bad in [tampered, plain] {
-        let (status, _) = front.get("/api/me", &[("cookie", &bad)]).await;
-        assert_eq!(status, StatusCode::UNAUTHORIZED, "{bad}");
-    }
-}
-
-#[tokio::test]
-async fn over_https_the_cookie_is_for_https_only() {
-    let front = Front::start().await;
-
-    let headers = [("x-forwarded-proto", "https")];
-    let cookie = front.login_with(&headers, &json!({"token": ADMIN})).await.unwrap();
-
-    assert!(cookie.contains("; Secure"), "{cookie}");
-}
-
-#[tokio::test]
-async fn a_foreign_page_can_neither_sign_in_nor_out() {
-    let front = Front::start().await;
-    let headers = [("origin", "https://evil.test")];
-
-    let signed_in = front.login_with(&headers, &json!({"token": ADMIN})).await;
-    let (signed_out, _) = front.post("/api/logout", &headers, &json!({})).await;
-
-    assert_eq!((signed_in, signed_out), (Err(StatusCode::FORBIDDEN), StatusCode::FORBIDDEN));
-}
-
-#[tokio::test]
-async fn signing_out_makes_the_browser_forget() {
-    let front = Front::start().await;
-
-    let response = front.http.post(front.url("/api/logout")).send().await.unwrap();
-
-    assert_eq!(response.status().as_u16(), 204);
-    let cookie = response.headers()["set-cookie"].to_str().unwrap();
-    assert!(cookie.starts_with("zapgate_session=;") && cookie.contains("Max-Age=0"), "{cookie}");
-}
-
-#[tokio::test]
-async fn login_needs_exactly_one_of_token_and_code() {
-    let front = Front::start().await;
-
-    for body in [json!({}), json!({"token": ADMIN, "code": "x"})] {
-        assert_eq!(front.login(&body).await, Err(StatusCode::BAD_REQUEST), "{body}");
-    }
-}
-
-#[tokio::test]
-async fn a_ticket_opens_one_socket_on_its_channel() {
-    let front = Front::start().await;
-    let ana = front.mint("ana").await;
-    let ticket = front.ticket(&ana, &[], &json!({})).await.unwrap();
-
-    let (status, live) = front.get(&format!("/live?ticket={ticket}"), &[]).await;
-    let (again, _) = front.get(&format!("/live?ticket={ticket}"), &[]).await;
-
-    assert_eq!((status, again), (StatusCode::OK, StatusCode::UNAUTHORIZED));
-    assert_eq!((&live["user"], &live["channel"]), (&json!("ana"), &json!("user:ana")));
-    assert_eq!(live["expiresAt"], front.me(&ana).await["expiresAt"]);
-}
-
-#[tokio::test]
-async fn of_many_who_use_one_ticket_or_code_at_once_one_gets_in() {
-    let front = Front::start().await;
-    let live = format!("/live?ticket={}", front.ticket(&front.mint("ana").await, &[], &json!({})).await.unwrap());
-    let code = json!({"code": front.login_code().await});
-
-    let sockets = join_all((0..8).map(|_| front.get(&live, &[]))).await;
-    let logins = join_all((0..8).map(|_| front.login(&code))).await;
-
-    assert_eq!(sockets.iter().filter(|(status, _)| *status == StatusCode::OK).count(), 1);
-    assert_eq!(logins.iter().filter(|login| login.is_ok()).count(), 1);
-}
-
-#[tokio::test]
-async fn a_ticket_is_over_after_thirty_seconds() {
-    let front = Front::start().await;
-    let ticket = front.ticket(&front.mint("ana").await, &[], &json!({})).await.unwrap();
-
-    front.clock.advance(Duration::from_secs(30));
-
-    let (status, _) = front.get(&format!("/live?ticket={ticket}"), &[]).await;
-    assert_eq!(status, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
-async fn a_ticket_is_good_on_the_page_that_bought_it_only() {
-    let front = Front::start().await;
-    let ana = front.mint("ana").await;
-    let here = [("origin", front::FRONTEND)];
-    let used = async |headers: &[(&str, &str)]| {
-        let ticket = front.ticket(&ana, &here, &json!({})).await.unwrap();
-        front.get(&format!("/live?ticket={ticket}"), headers).await.0
-    };
-
-    assert_eq!(used(&here).await, StatusCode::OK);
-    assert_eq!(used(&[("origin", &front.base)]).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(used(&[]).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(front.ticket(&ana, &[("origin", "https://evil.test")], &json!({})).await, Err(StatusCode::FORBIDDEN));
-}
-
-#[tokio::test]
-async fn a_ticket_sold_before_a_revocation_is_worth_nothing_after_it() {
-    let front = Front::start().await;
-    let ticket = front.ticket(&front.mint("ana").await, &[], &json!({})).await.unwrap();
-
-    front.post("/api/users/ana/revoke", &[("authorization", &front::bearer(ADMIN))], &json!({})).await;
-
-    let (status, problem) = front.get(&format!("/live?ticket={ticket}"), &[]).await;
-    assert_eq!((status, &problem["code"]), (StatusCode::UNAUTHORIZED, &json!("credentials_expired")));
-}
-
-#[tokio::test]
-async fn tickets_are_for_one_s_own_channels_and_an_operator_s_for_a_user_makes_no_operator() {
-    let front = Front::start().await;
-    let ana = front.mint("ana").await;
-
-    assert_eq!(front.ticket(&ana, &[], &json!({"userId": "bob"})).await, Err(StatusCode::FORBIDDEN));
-    assert_eq!(front.ticket(&ana, &[], &json!({"channel": "admin"})).await, Err(StatusCode::FORBIDDEN));
-    assert_eq!(front.ticket(&ana, &[], &json!({"channel": "other"})).await, Err(StatusCode::BAD_REQUEST));
-    let ticket = front.ticket(ADMIN, &[], &json!({"userId": "bob"})).await.unwrap();
-    let (_, live) = front.get(&format!("/live?ticket={ticket}"), &[]).await;
-    assert_eq!((&live["admin"], &live["user"], &live["channel"]), (&json!(false), &json!("bob"), &json!("user:bob")));
-}
-
-#[tokio::test]
-async fn a_socket_takes_its_token_from_the_subprotocols_and_selects_ours() {
-    let front = Front::start().await;
-    let offer = format!("zapgate.v1, bearer.{}", front.mint("ana").await);
-
-    let (_, live) = front.get("/live", &[("sec-websocket-protocol", &offer), ("origin", &front.base)]).await;
-    let (without, _) = front.get("/live", &[("sec-websocket-protocol", "zapgate.v1")]).await;
-
-    assert_eq!((&live["user"], &live["protocol"]), (&json!("ana"), &json!("zapgate.v1")));
-    assert_eq!(without, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
-async fn a_stream_from_a_foreign_page_is_refused_whatever_its_credentials() {
-    let front = Front::start().await;
-    let authorization = front::bearer(&front.mint("ana").await);
-
-    for origin in ["https://evil.test", "null"] {
-        let (status, problem) = front.get("/live", &[("authorization", &authorization), ("origin", origin)]).await;
-        assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!("foreign_origin")));
-    }
-    let (program, live) = front.get("/live", &[("authorization", &authorization)]).await;
-    assert_eq!((program, &live["protocol"]), (StatusCode::OK, &json!(null)));
-}
-
-#[tokio::test]
-async fn a_socket_by_cookie_needs_an_origin_and_a_reading_stream_does_not() {
-    let front = Front::start().await;
-    let cookie = front.login(&json!({"token": ADMIN})).await.unwrap();
-    let pair = ("cookie", front::pair(&cookie));
-    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
-
-    let (socket, _) = front.get("/live", &[pair, upgrade[0], upgrade[1]]).await;
-    let (from_page, _) = front.get("/live", &[pair, upgrade[0], upgrade[1], ("origin", &front.base)]).await;
-    let (stream, _) = front.get("/live", &[pair]).await;
-
-    assert_eq!((socket, from_page, stream), (StatusCode::UNAUTHORIZED, StatusCode::OK, StatusCode::OK));
-}
-
-#[tokio::test]
 async fn credentials_end_with_the_token_or_a_revocation() {
     let front = Front::start().await;
     let caller = front.identity.caller_by_bearer(&front.mint("ana").await).await.unwrap();
@@ -438,43 +194,61 @@ async fn credentials_end_with_the_token_or_a_revocation() {
 
 #[tokio::test]
 async fn failures_are_limited_by_address_and_nobody_else_suffers() {
-    let front = Front::start().await;
-    let guess = async |address: &str| {
-        let headers = [("authorization", "Bearer guess"), ("x-forwarded-for", address)];
-        front.get("/api/me", &headers).await.0
+    let front = Front::limited(LimitsConfig { rate_failed_auth_per_min: 2, ..LimitsConfig::default() }).await;
+    let status = async |token: &str, address: &str| {
+        let authorization = front::bearer(token);
+        front.get("/api/me", &[("authorization", &authorization), ("x-forwarded-for", address)]).await.0
     };
 
-    for _ in 0..front::FAILURES_PER_MIN {
-        assert_eq!(guess("192.0.2.1").await, StatusCode::UNAUTHORIZED);
-    }
+    assert_eq!(status("guess", "192.0.2.1").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status("guess", "192.0.2.1").await, StatusCode::UNAUTHORIZED);
 
-    assert_eq!(guess("192.0.2.1").await, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(guess("198.51.100.9, 192.0.2.1").await, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(guess("192.0.2.2").await, StatusCode::UNAUTHORIZED);
-    let (good, _) =
-        front.get("/api/me", &[("authorization", &front::bearer(ADMIN)), ("x-forwarded-for", "192.0.2.1")]).await;
-    assert_eq!(good, StatusCode::OK);
+    assert_eq!(status("guess", "192.0.2.1").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(status("guess", "198.51.100.9, 192.0.2.1, 10.0.0.1").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(status("guess", "192.0.2.2").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(ADMIN, "192.0.2.1").await, StatusCode::OK);
     let code = front.login_with(&[("x-forwarded-for", "192.0.2.1")], &json!({"code": "guess"})).await;
     assert_eq!(code, Err(StatusCode::TOO_MANY_REQUESTS));
+    let (nobody, _) = front.get("/api/me", &[("x-forwarded-for", "192.0.2.1")]).await;
+    assert_eq!(nobody, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
 async fn a_caller_who_asks_too_much_is_told_to_wait() {
-    let front = Front::start().await;
+    let front = Front::limited(LimitsConfig { rate_caller_per_s: 1, ..LimitsConfig::default() }).await;
     let authorization = front::bearer(&front.mint("ana").await);
-    let mut refused = None;
+    let ask = || front.http.get(front.url("/api/me")).header("authorization", &authorization).send();
 
-    for _ in 0..2_000 {
-        let response =
-            front.http.get(front.url("/api/me")).header("authorization", &authorization).send().await.unwrap();
-        if response.status().as_u16() == 429 {
-            refused = Some(response);
-            break;
-        }
-    }
+    let answers = join_all((0..20).map(|_| ask())).await;
 
+    let refused = answers.iter().flatten().find(|answer| answer.status().as_u16() == 429);
     assert_eq!(refused.expect("no limit").headers()["retry-after"], "1");
     front.me(&front.mint("bob").await).await;
+}
+
+#[tokio::test]
+async fn another_node_learns_of_a_revocation_from_the_store() {
+    let here = Front::start().await;
+    let there = here.restart().await;
+    let token = here.mint("ana").await;
+    there.me(&token).await;
+
+    here.post("/api/users/ana/revoke", &[("authorization", &front::bearer(ADMIN))], &json!({})).await;
+    there.identity.reload_revocations().await.unwrap();
+
+    let (status, _) = there.get("/api/me", &[("authorization", &front::bearer(&token))]).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_bearer_for_metrics_is_good_for_nothing_else() {
+    let token = "metrics-token-0123456789abcdef0123456789";
+    let front = Front::with(|config| config.metrics_token = Some(token.into())).await;
+
+    let (status, _) = front.get("/api/me", &[("authorization", &front::bearer(token))]).await;
+
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    assert!(front.identity.is_metrics_token(token) && !front.identity.is_metrics_token(ADMIN));
 }
 
 #[tokio::test]

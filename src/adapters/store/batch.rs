@@ -38,9 +38,14 @@ pub struct Lookups {
 pub struct Known {
     pub subjects: HashMap<InstanceName, Subject>,
     pub seen: HashMap<Key, Seen>,
+    /// The last number given, by channel; several subjects can share an organisation's.
+    pub heads: HashMap<ChannelId, i64>,
     pub last_id: i64,
     pub admin_head: i64,
 }
+
+/// A row of `channels`.
+pub type ChannelId = i64;
 
 /// Where an identity was stored first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +60,8 @@ pub struct Subject {
     pub session_id: i64,
     pub name: InstanceName,
     pub user: UserId,
-    pub channel: ChannelHead,
-    pub org: Option<(OrgId, ChannelHead)>,
+    pub channel: ChannelId,
+    pub org: Option<(OrgId, ChannelId)>,
     pub state: State,
     pub connected_at: Option<Millis>,
     /// The code in the row, without its picture.
@@ -66,13 +71,6 @@ pub struct Subject {
     pub wake_at: Option<Millis>,
     /// The state, or what follows from it, changed.
     pub touched: bool,
-}
-
-/// A channel's row id and the last number given on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChannelHead {
-    pub id: i64,
-    pub head: i64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +92,8 @@ pub struct Changes {
     /// Rows of the quarantine that the batch turned into log rows.
     pub released: Vec<i64>,
     pub subjects: Vec<Subject>,
+    /// The heads that moved, with their new numbers.
+    pub heads: HashMap<ChannelId, i64>,
     pub admin_head: i64,
     pub now: Millis,
 }
@@ -220,7 +220,10 @@ async fn known(db: &mut SqliteConnection, lookups: &Lookups) -> Result<Known, Er
     let names = serde_json::to_string(&lookups.names).map_err(|e| Error::store("naming a batch", e))?;
     let rows: Vec<SubjectRow> = sqlx::query_as(SUBJECTS).bind(names).fetch_all(&mut *db).await.map_err(failed)?;
     let mut subjects = HashMap::with_capacity(rows.len());
+    let mut heads = HashMap::with_capacity(rows.len() + 1);
     for row in rows {
+        heads.insert(row.channel, row.head);
+        heads.extend(row.org_channel.zip(row.org_head));
         let subject = Subject::try_from(row)?;
         subjects.insert(subject.name.clone(), subject);
     }
@@ -235,7 +238,7 @@ async fn known(db: &mut SqliteConnection, lookups: &Lookups) -> Result<Known, Er
         let query = sqlx::query_as(SEEN_RECENTLY).bind(hex_list(&lookups.recent)).bind(days);
         collect_seen(&mut seen, query.fetch_all(&mut *db).await.map_err(failed)?);
     }
-    Ok(Known { subjects, seen, last_id, admin_head })
+    Ok(Known { subjects, seen, heads, last_id, admin_head })
 }
 
 fn collect_seen(seen: &mut HashMap<Key, Seen>, rows: Vec<(Vec<u8>, i64, i64)>) {
@@ -384,16 +387,11 @@ async fn release(db: &mut SqliteConnection, ids: &[i64]) -> Result<(), sqlx::Err
 
 /// Moves the heads of all channels that got rows, in one statement.
 async fn advance(db: &mut SqliteConnection, changes: &Changes) -> Result<(), sqlx::Error> {
-    let mut heads: Vec<(i64, i64)> = Vec::with_capacity(changes.subjects.len() * 2);
-    for subject in &changes.subjects {
-        heads.push((subject.channel.id, subject.channel.head));
-        heads.extend(subject.org.iter().map(|(_, org)| (org.id, org.head)));
-    }
-    let heads = serde_json::to_string(&heads).unwrap_or_else(|_| String::from("[]"));
+    let heads: Vec<(&ChannelId, &i64)> = changes.heads.iter().collect();
+    let heads = serde_json::to_string(&heads).map_err(|e| sqlx::Error::Encode(e.into()))?;
     sqlx::query(
-        "UPDATE channels SET head = MAX(channels.head, v.head) \
-         FROM (SELECT value ->> 0 AS id, MAX(value ->> 1) AS head FROM json_each($1) GROUP BY 1) v \
-         WHERE channels.id = v.id",
+        "UPDATE channels SET head = v.head \
+         FROM (SELECT value ->> 0 AS id, value ->> 1 AS head FROM json_each($1)) v WHERE channels.id = v.id",
     )
     .bind(heads)
     .execute(&mut *db)
@@ -461,11 +459,9 @@ impl TryFrom<SubjectRow> for Subject {
 
     fn try_from(row: SubjectRow) -> Result<Self, Error> {
         let broken = |e: Cause| Error::store("reading an instance's row", e);
-        let org = match (row.organization_id, row.org_channel, row.org_head) {
-            (Some(org), Some(id), Some(head)) => {
-                Some((OrgId::from_claim(&org).map_err(|e| broken(e.into()))?, ChannelHead { id, head }))
-            }
-            _ => None,
+        let org = match row.organization_id.zip(row.org_channel) {
+            Some((org, channel)) => Some((OrgId::named_by_admin(&org).map_err(|e| broken(e.into()))?, channel)),
+            None => None,
         };
         let qr: Option<QrColumn> =
             row.qr.map(|json| serde_json::from_str(&json)).transpose().map_err(|e| broken(e.into()))?;
@@ -473,7 +469,7 @@ impl TryFrom<SubjectRow> for Subject {
             session_id: row.session_id,
             name: InstanceName::parse(&row.instance_name).map_err(|e| broken(e.into()))?,
             user: UserId::named_by_admin(&row.user_id).map_err(|e| broken(e.into()))?,
-            channel: ChannelHead { id: row.channel, head: row.head },
+            channel: row.channel,
             org,
             state: serde_json::from_str(&row.state).map_err(|e| broken(e.into()))?,
             connected_at: row.connected_at.map(Millis),

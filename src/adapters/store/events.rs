@@ -127,7 +127,7 @@ impl TryFrom<EntryRow> for Entry {
             user: UserId::named_by_admin(&row.user_id).map_err(|e| broken(e.into()))?,
             seq: row.seq,
             org: match row.org_id.zip(row.org_seq) {
-                Some((org, seq)) => Some((OrgId::from_claim(&org).map_err(|e| broken(e.into()))?, seq)),
+                Some((org, seq)) => Some((OrgId::named_by_admin(&org).map_err(|e| broken(e.into()))?, seq)),
                 None => None,
             },
             admin_seq: row.admin_seq,

@@ -173,7 +173,7 @@ impl TryFrom<InstanceRow> for Instance {
             session_id: row.session_id,
             name: InstanceName::parse(&row.instance_name).map_err(|e| broken(e.into()))?,
             user: UserId::named_by_admin(&row.user_id).map_err(|e| broken(e.into()))?,
-            org: row.organization_id.map(|o| OrgId::from_claim(&o)).transpose().map_err(|e| broken(e.into()))?,
+            org: row.organization_id.map(|o| OrgId::named_by_admin(&o)).transpose().map_err(|e| broken(e.into()))?,
             state: serde_json::from_str(&row.state).map_err(|e| broken(e.into()))?,
             qr: qr.map(|qr| qr.with_image(row.qr_code)),
             created_at: Millis(row.created_at),

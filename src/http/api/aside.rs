@@ -210,7 +210,7 @@ async fn release(
             .user()
             .ok_or_else(|| Error::bad_input("userId", "is missing: the name is not of the form `user_<id>`"))?,
     };
-    let org = wanted.organization_id.as_deref().map(OrgId::from_claim).transpose()?;
+    let org = wanted.organization_id.as_deref().map(OrgId::named_by_admin).transpose()?;
     let released = instances.adopt(&name, &user, org.as_ref()).await?;
     Ok(Json(ReleasedJson { stored: released.stored, duplicates: released.duplicates, unreadable: released.unreadable }))
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::adapters::store::batch::{
-    Appended, Changes, ChannelHead, Key, Known, Lookups, Quarantined, Remembered, Seen, ShownChange, Subject,
+    Appended, Changes, ChannelId, Key, Known, Lookups, Quarantined, Remembered, Seen, ShownChange, Subject,
 };
 use crate::domain::emission;
 use crate::domain::entry::{Entry, Outcome, QrMark};
@@ -86,6 +86,7 @@ pub fn lookups_of(announcement: &Announcement, now: Millis) -> Lookups {
 pub struct Plan {
     subjects: HashMap<InstanceName, Subject>,
     seen: HashMap<Key, Seen>,
+    heads: HashMap<ChannelId, i64>,
     last_id: i64,
     now: Millis,
     changes: Changes,
@@ -94,7 +95,7 @@ pub struct Plan {
 impl Plan {
     pub fn new(known: Known, now: Millis) -> Self {
         let changes = Changes { admin_head: known.admin_head, now, ..Changes::default() };
-        Self { subjects: known.subjects, seen: known.seen, last_id: known.last_id, now, changes }
+        Self { subjects: known.subjects, seen: known.seen, heads: known.heads, last_id: known.last_id, now, changes }
     }
 
     /// Decides one arrival; the order of calls is the order of the log.
@@ -156,7 +157,7 @@ impl Plan {
         let folds_into = input.and_then(|input| subject.state.storm.folds_into(input, emitted));
         let lived = input.map(|input| self.live(subject, input, emitted));
         if let Some(seq) = folds_into {
-            self.changes.folded.push((subject.channel.id, seq));
+            self.changes.folded.push((subject.channel, seq));
             self.remember(webhook, seq);
             if let Some(lived) = lived {
                 self.tell(subject, lived, true);
@@ -218,8 +219,8 @@ impl Plan {
         let position = self.next(subject, &event);
         self.changes.appended.push(Appended {
             entry: position.entry(subject, event, self.now, data),
-            user_channel: subject.channel.id,
-            org_channel: subject.org.as_ref().map(|(_, channel)| channel.id),
+            user_channel: subject.channel,
+            org_channel: subject.org.as_ref().map(|(_, channel)| *channel),
             identity: None,
             qr: None,
         });
@@ -243,8 +244,8 @@ impl Plan {
             ..position.entry(subject, webhook.event.clone(), self.now, webhook.body.clone())
         };
         self.changes.appended.push(Appended {
-            user_channel: subject.channel.id,
-            org_channel: entry.org.as_ref().and(subject.org.as_ref()).map(|(_, channel)| channel.id),
+            user_channel: subject.channel,
+            org_channel: entry.org.as_ref().and(subject.org.as_ref()).map(|(_, channel)| *channel),
             identity: (webhook.identity.keep == Keep::WithEntry).then_some(webhook.identity.key),
             entry,
             qr,
@@ -253,17 +254,25 @@ impl Plan {
     }
 
     /// The next numbers on all channels that an event of this name goes to.
-    fn next(&mut self, subject: &mut Subject, event: &EventName) -> Position {
+    fn next(&mut self, subject: &Subject, event: &EventName) -> Position {
         self.last_id += 1;
+        let org = subject.org.as_ref().filter(|_| frame::goes_to_org(event));
         Position {
             id: self.last_id,
-            seq: bump(&mut subject.channel),
-            org_seq: subject.org.as_mut().filter(|_| frame::goes_to_org(event)).map(|(_, channel)| bump(channel)),
+            seq: self.bump(subject.channel),
+            org_seq: org.map(|(_, channel)| self.bump(*channel)),
             admin_seq: frame::goes_to_admin(event).then(|| {
                 self.changes.admin_head += 1;
                 self.changes.admin_head
             }),
         }
+    }
+
+    fn bump(&mut self, channel: ChannelId) -> i64 {
+        let head = self.heads.entry(channel).or_default();
+        *head += 1;
+        self.changes.heads.insert(channel, *head);
+        *head
     }
 
     fn remember(&mut self, webhook: &Webhook, seq: i64) {
@@ -310,11 +319,6 @@ impl Position {
             body,
         }
     }
-}
-
-fn bump(channel: &mut ChannelHead) -> i64 {
-    channel.head += 1;
-    channel.head
 }
 
 fn quarantined(arrival: &Arrival) -> Quarantined {

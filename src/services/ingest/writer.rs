@@ -54,7 +54,7 @@ impl Writer {
             Ok(verdicts) => answer_all(jobs, verdicts),
             Err(cause) if jobs.len() == 1 => answer_failure(jobs, cause),
             Err(cause) => {
-                warn!(batch.jobs = jobs.len(), "a batch failed and is tried one by one: {cause}");
+                warn!(batch.jobs = jobs.len(), "a batch failed and is tried one by one: {}", chain(&cause));
                 for job in jobs {
                     let alone = vec![job];
                     match self.commit(&alone).await {

@@ -26,7 +26,6 @@ use zapgate::services::identity::{Identity, IdentityConfig};
 pub(crate) const ADMIN: &str = "operator-token-0123456789abcdef0123456789";
 pub(crate) const JWT_SECRET: &str = "users-secret-0123456789abcdef0123456789";
 pub(crate) const FRONTEND: &str = "https://app.example.com";
-pub(crate) const FAILURES_PER_MIN: u32 = 30;
 
 pub(crate) struct Front {
     pub(crate) base: String,
@@ -34,6 +33,7 @@ pub(crate) struct Front {
     pub(crate) identity: web::Data<Identity>,
     pub(crate) clock: Clock,
     config: IdentityConfig,
+    limits: LimitsConfig,
     folder: Arc<TempDir>,
     tasks: Tasks,
 }
@@ -50,6 +50,14 @@ impl Front {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut IdentityConfig)) -> Self {
+        Self::fresh(change, LimitsConfig::default()).await
+    }
+
+    pub(crate) async fn limited(limits: LimitsConfig) -> Self {
+        Self::fresh(|_| {}, limits).await
+    }
+
+    async fn fresh(change: impl FnOnce(&mut IdentityConfig), limits: LimitsConfig) -> Self {
         let mut config = IdentityConfig {
             admin_token: Some(ADMIN.into()),
             jwt_secret: Some(JWT_SECRET.into()),
@@ -57,7 +65,7 @@ impl Front {
         };
         change(&mut config);
         assert_eq!(config.validate(), Vec::<String>::new());
-        Self::open(config, Arc::new(TempDir::new().unwrap()), Clock::system()).await
+        Self::open(config, limits, Arc::new(TempDir::new().unwrap()), Clock::system()).await
     }
 
     /// The same installation opened anew: another process, or another node.
@@ -68,10 +76,10 @@ impl Front {
     pub(crate) async fn restart_with(&self, change: impl FnOnce(&mut IdentityConfig)) -> Self {
         let mut config = self.config.clone();
         change(&mut config);
-        Self::open(config, self.folder.clone(), self.clock.clone()).await
+        Self::open(config, self.limits, self.folder.clone(), self.clock.clone()).await
     }
 
-    async fn open(config: IdentityConfig, folder: Arc<TempDir>, clock: Clock) -> Self {
+    async fn open(config: IdentityConfig, limits: LimitsConfig, folder: Arc<TempDir>, clock: Clock) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
         let identity = web::Data::new(Identity::open(&config, store, clock.clone()).await.unwrap());
@@ -79,13 +87,13 @@ impl Front {
             frontend_url: vec![FRONTEND.to_owned()],
             trusted_proxies: vec!["127.0.0.1".to_owned(), "10.0.0.0/8".to_owned()],
         };
-        let door = web::Data::new(Door::new(&door, LimitsConfig::default()));
+        let door = web::Data::new(Door::new(&door, limits));
         let (tasks, shared) = (Tasks::default(), identity.clone());
         let base = serve(&tasks, move |cfg| {
             cfg.app_data(shared.clone()).app_data(door.clone()).app_data(problem::json_config());
             cfg.route("/live", web::get().to(live));
         });
-        Self { base, http: reqwest::Client::new(), identity, clock, config, folder, tasks }
+        Self { base, http: reqwest::Client::new(), identity, clock, config, limits, folder, tasks }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
