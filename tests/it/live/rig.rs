@@ -217,6 +217,8 @@ impl Served {
             App::new().app_data(shared.clone()).route("/ws", web::get().to(ws)).route("/events", web::get().to(events))
         })
         .workers(1)
+        // As in `app.rs`.
+        .h1_allow_half_closed(false)
         .disable_signals()
         .shutdown_timeout(1)
         .listen(socket)
