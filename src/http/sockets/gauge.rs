@@ -78,11 +78,11 @@ mod tests {
         match len {
             0..126 => bytes.push(0x80 | u8::try_from(len).unwrap()),
             126..65536 => {
-                bytes.push(0x80 | 126);
+                bytes.push(0xFE);
                 bytes.extend(u16::try_from(len).unwrap().to_be_bytes());
             }
             _ => {
-                bytes.push(0x80 | 127);
+                bytes.push(0xFF);
                 bytes.extend((len as u64).to_be_bytes());
             }
         }

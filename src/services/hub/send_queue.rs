@@ -1,6 +1,7 @@
 //! One listener's waiting frames, bounded in bytes. The hub pushes and never waits; the listener takes.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytestring::ByteString;
@@ -10,10 +11,17 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::close::Close;
 
 /// A frame as it goes over the wire, and its number on the channel it was rendered for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     pub seq: i64,
     pub text: ByteString,
+}
+
+/// Never prints the text: it may be somebody's message.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame").field("seq", &self.seq).field("text_bytes", &self.text.len()).finish()
+    }
 }
 
 /// What a listener finds when it asks its queue.
@@ -82,8 +90,8 @@ impl SendQueue {
     pub(super) fn go_live(&self) -> bool {
         let mut state = self.lock();
         match &mut *state {
-            State::CatchingUp { stale: stale @ true } => {
-                *stale = false;
+            State::CatchingUp { stale: again @ true } => {
+                *again = false;
                 false
             }
             State::CatchingUp { stale: false } => {

@@ -9,7 +9,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Row, SqlitePool};
+use sqlx::{SqliteConnection, SqlitePool};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -43,12 +43,37 @@ pub struct Rig {
     _folder: TempDir,
 }
 
+/// A row of the log to be.
+#[derive(Clone, Copy, Default)]
+pub struct Row<'a> {
+    pub org: Option<&'a str>,
+    pub event: &'a str,
+    pub outcome: Option<&'a str>,
+    pub body: &'a str,
+}
+
+/// The next number on a channel, and the channel's key.
+async fn next_on(db: &mut SqliteConnection, kind: &str, name: &str) -> (i64, i64) {
+    sqlx::query("INSERT INTO channels (kind, name) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(kind)
+        .bind(name)
+        .execute(&mut *db)
+        .await
+        .unwrap();
+    sqlx::query_as("UPDATE channels SET head = head + 1 WHERE kind = $1 AND name = $2 RETURNING id, head")
+        .bind(kind)
+        .bind(name)
+        .fetch_one(db)
+        .await
+        .unwrap()
+}
+
 pub fn user(name: &str) -> Channel {
     Channel::User(UserId::from_subject(name).unwrap())
 }
 
-pub fn since(seq: i64) -> Option<Position> {
-    Some(Position { epoch: Epoch("e1".into()), seq })
+pub fn since(seq: i64) -> Position {
+    Position { epoch: Epoch("e1".into()), seq }
 }
 
 impl Rig {
@@ -65,33 +90,48 @@ impl Rig {
 
     /// Commits a notification of `owner` without publishing it.
     pub async fn commit(&self, owner: &str, data: &str) -> Committed {
+        self.commit_row(owner, Row { event: "zapgate.notification", body: data, ..Row::default() }).await
+    }
+
+    pub async fn commit_row(&self, owner: &str, row: Row<'_>) -> Committed {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
-        sqlx::query("INSERT INTO channels (kind, name) VALUES ('user', $1) ON CONFLICT DO NOTHING")
-            .bind(owner)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        let row =
-            sqlx::query("UPDATE channels SET head = head + 1 WHERE kind = 'user' AND name = $1 RETURNING id, head")
-                .bind(owner)
-                .fetch_one(&mut *tx)
-                .await
-                .unwrap();
-        let (channel, seq): (i64, i64) = (row.get(0), row.get(1));
+        let (channel, seq) = next_on(&mut tx, "user", owner).await;
+        let org = match row.org {
+            Some(org) => Some(next_on(&mut tx, "org", org).await),
+            None => None,
+        };
         sqlx::query(
-            "INSERT INTO events (user_channel, seq, instance_name, event, at, emitted_at, body) \
-             VALUES ($1, $2, 'user_' || $3, 'zapgate.notification', 0, 0, $4)",
+            "INSERT INTO events (user_channel, seq, org_channel, org_seq, instance_name, event, at, emitted_at, \
+             outcome, body) VALUES ($1, $2, $3, $4, 'user_' || $5, $6, 0, 0, $7, $8)",
         )
         .bind(channel)
         .bind(seq)
+        .bind(org.map(|(channel, _)| channel))
+        .bind(org.map(|(_, seq)| seq))
         .bind(owner)
-        .bind(data.as_bytes())
+        .bind(row.event)
+        .bind(row.outcome)
+        .bind(row.body.as_bytes())
         .execute(&mut *tx)
         .await
         .unwrap();
         tx.commit().await.unwrap();
         let entry = self.store.entries_on(&user(owner), seq - 1, 1).await.unwrap().remove(0);
         Committed { entry, qr: None }
+    }
+
+    /// Gives `owner` an instance of the organisation `acme` that shows a code until `expires_at`.
+    pub async fn show_code(&self, owner: &str, hash: &str, expires_at: Millis) {
+        sqlx::query(
+            "INSERT INTO whatsapp_instances (id, instance_name, user_id, organization_id, qr_code, created_at, \
+             updated_at, qr) VALUES ($1, 'user_' || $2, $2, 'acme', 'data:image/png;base64,AA==', 0, 0, $3)",
+        )
+        .bind("00000000-0000-0000-0000-000000000001")
+        .bind(owner)
+        .bind(format!(r#"{{"hash":"{hash}","code":"2@x","pairingCode":null,"count":1,"expiresAt":{}}}"#, expires_at.0))
+        .execute(&self.writer)
+        .await
+        .unwrap();
     }
 
     pub async fn commit_many(&self, owner: &str, count: usize) {
@@ -114,10 +154,19 @@ impl Rig {
     }
 
     pub async fn listen(&self, owner: &str, from: Option<Position>) -> (Value, Listener) {
-        let mut listener = self.live.listen(user(owner), from.as_ref()).await.unwrap();
+        self.listen_on(user(owner), from).await
+    }
+
+    pub async fn listen_on(&self, channel: Channel, from: Option<Position>) -> (Value, Listener) {
+        let mut listener = self.live.listen(channel, from.as_ref()).await.unwrap();
         let hello = listener.next().await.unwrap();
         (serde_json::from_str(&hello.text).unwrap(), listener)
     }
+}
+
+pub async fn next_json(listener: &mut Listener) -> Value {
+    let frame = timeout(SOON, listener.next()).await.expect("a frame in time").expect("a frame");
+    serde_json::from_str(&frame.text).unwrap()
 }
 
 pub async fn next_seq(listener: &mut Listener) -> i64 {
@@ -168,6 +217,8 @@ impl Served {
             App::new().app_data(shared.clone()).route("/ws", web::get().to(ws)).route("/events", web::get().to(events))
         })
         .workers(1)
+        // As in `app.rs`.
+        .h1_allow_half_closed(false)
         .disable_signals()
         .shutdown_timeout(1)
         .listen(socket)

@@ -152,14 +152,15 @@ async fn a_reader_that_stops_reading_is_closed_as_slow_while_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_frees_its_place() {
-    let config = HubConfig { max_sockets_per_user: 1, ..HubConfig::default() };
+async fn a_client_that_leaves_or_vanishes_frees_its_place_at_once() {
+    let config = HubConfig { max_sockets_per_user: 2, ..HubConfig::default() };
     let server = Served::start(config, Patience::default()).await;
-    let mut ana = server.socket("ana").await;
-    assert_eq!(server.rig.hub.listeners(&user("ana")), 1);
+    let (mut leaving, vanishing) = (server.socket("ana").await, server.socket("ana").await);
+    assert_eq!(server.rig.hub.listeners(&user("ana")), 2);
 
-    ana.send(Message::Close(None)).await;
-    ana.close_code().await;
+    leaving.send(Message::Close(None)).await;
+    leaving.close_code().await;
+    drop(vanishing);
     server.tasks.join(Duration::from_secs(10)).await;
 
     assert_eq!(server.rig.hub.listeners(&user("ana")), 0);

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use zapgate::http::sockets::Patience;
 use zapgate::services::hub::HubConfig;
 
-use super::rig::Served;
+use super::rig::{Served, user};
 
 struct Events {
     response: reqwest::Response,
@@ -69,4 +69,20 @@ async fn a_stream_ends_with_its_credentials_and_counts_among_the_sockets() {
     server.revoke.send_replace(true);
 
     assert_eq!(ana.next().await, None);
+}
+
+#[tokio::test]
+async fn a_reader_that_vanishes_frees_its_place_at_once() {
+    let server = Served::default().await;
+    let mut ana = open(&server, &[("x-user", "ana")]).await;
+    assert_eq!(ana.next_id().await, "e1:0");
+
+    drop(ana);
+
+    let freed = async {
+        while server.rig.hub.listeners(&user("ana")) > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), freed).await.expect("well before the next ping");
 }
