@@ -76,7 +76,7 @@ struct Parts {
 }
 
 /// Between two sweeps of the rate limits' maps.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 
 impl App {
     /// Opens the store and wires everything; any failure here is a failure to start.
@@ -186,12 +186,12 @@ impl App {
             front.join(grace).await;
             handle.stop(true).await;
         };
-        let (served, ()) = tokio::join!(server, stopping);
+        let (outcome, ()) = tokio::join!(server, stopping);
         self.back.cancel();
         self.back.join(grace).await;
         self.store.close().await;
         info!("stopped; everything that was accepted is on disk");
-        served.context("serving")
+        outcome.context("serving")
     }
 
     /// Says where it listens; and, once and on a terminal only, the operator's token made for this run.
@@ -270,6 +270,11 @@ async fn sweep_limits(door: Data<Door>, stop: tokio_util::sync::CancellationToke
     while stop.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
         door.limits.sweep();
     }
+}
+
+/// Runs `work` to its end on a runtime that servers can be started in.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
 }
 
 /// Ends when the process is asked to stop: Ctrl+C, or SIGTERM.

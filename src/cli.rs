@@ -32,7 +32,7 @@ enum Command {
     Demo(Box<demo::DemoArgs>),
     /// Mint a user's token with the configured secret.
     Token(Box<token::TokenArgs>),
-    /// Print the OpenAPI document.
+    /// Print the `OpenAPI` document.
     Openapi,
 }
 
@@ -70,7 +70,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             Some(Command::Openapi) => openapi::run(),
         }
     };
-    actix_web::rt::System::new().block_on(work)
+    crate::app::block_on(work)
 }
 
 /// Writes faults to standard error, a line each.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use url::{Host, Url};
 
 use crate::http::door::DoorConfig;
@@ -125,9 +126,8 @@ impl Settings {
     }
 
     fn webhook_secret_faults(&self) -> Vec<String> {
-        use secrecy::ExposeSecret;
         let mut faults = Vec::new();
-        let secrets = self.proof.webhook_secret.iter().map(|secret| secret.expose_secret());
+        let secrets = self.proof.webhook_secret.iter().map(ExposeSecret::expose_secret);
         if secrets.clone().any(|secret| secret.trim().is_empty()) {
             faults.push(String::from(
                 "WEBHOOK_SECRET: one of its values is empty; example: WEBHOOK_SECRET=$(openssl rand -hex 32)",

@@ -21,7 +21,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// The whole route table; every route is described for OpenAPI where it is made. Fixed paths stand before those with a
+/// The whole route table; every route is described for `OpenAPI` where it is made. Fixed paths stand before those with a
 /// parameter in the same place.
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(api::webhook_test::routes); // POST   /api/webhook/test

@@ -24,7 +24,7 @@ pub(super) struct DemoArgs {
 }
 
 /// How long the printed URL signs somebody in (INTERFACE §1).
-const LOGIN_TTL: Duration = Duration::from_secs(600);
+const LOGIN_TTL: Duration = Duration::from_mins(10);
 
 pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let folder = Throwaway::make()?;

@@ -80,7 +80,7 @@ async fn all_events(
 }
 
 /// How long a missed signal of a revocation may go unnoticed.
-const RECHECK: Duration = Duration::from_secs(60);
+const RECHECK: Duration = Duration::from_mins(1);
 
 /// Ends when the caller's credentials are taken back.
 async fn revoked(identity: Data<Identity>, caller: Caller, live: Arc<Live>) {

@@ -14,7 +14,7 @@ use crate::http::extract;
 use crate::http::problem::Problem;
 use crate::http::webhook::Intake;
 
-/// The OpenAPI document, rendered once.
+/// The `OpenAPI` document, rendered once.
 #[derive(Clone, Debug)]
 pub struct ApiDocument(pub String);
 

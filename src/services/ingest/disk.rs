@@ -62,7 +62,7 @@ impl DiskGauge {
 }
 
 fn free_percent(available: u64, blocks: u64) -> u64 {
-    if blocks == 0 { 100 } else { available.saturating_mul(100) / blocks }
+    available.saturating_mul(100).checked_div(blocks).unwrap_or(100)
 }
 
 #[cfg(test)]

@@ -24,16 +24,16 @@ pub struct RetentionConfig {
 }
 
 /// Between two looks.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 /// Between two batches, so that webhooks get the writing connection in between.
 const BREATH: Duration = Duration::from_millis(20);
 /// Younger rows are never dropped for size (INTERFACE §1).
-const UNTOUCHABLE: Duration = Duration::from_secs(24 * 3600);
+const UNTOUCHABLE: Duration = Duration::from_hours(24);
 /// How often due instances are woken.
 const WAKE_EVERY: Duration = Duration::from_secs(1);
 /// Instances woken at once.
 const WAKES: i64 = 200;
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Drops what is old until `stop`.
 pub async fn run(store: Store, clock: Clock, config: RetentionConfig, stop: CancellationToken) {
