@@ -151,6 +151,8 @@ impl App {
             ActixApp::new()
                 .wrap(from_fn(panics::catch))
                 .wrap(cors::allowing(&parts.origins))
+                .wrap(from_fn(cors::explained))
+                .wrap(http::hardening())
                 .wrap(TracingLogger::<RequestSpan>::new())
                 .into_utoipa_app()
                 .configure(http::routes)

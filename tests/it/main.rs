@@ -11,12 +11,19 @@
 )]
 
 mod app;
+mod aside;
+mod bad_input;
+mod command_line;
+mod connect;
 mod dependencies;
+mod doors;
 mod identity;
 mod judge;
 mod live;
+mod proofs;
 mod recorded;
 mod recordings;
+mod retention;
 mod smoke;
 mod socket;
 mod tidy;

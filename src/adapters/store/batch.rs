@@ -152,7 +152,7 @@ impl Store {
         Ok(changes)
     }
 
-    /// Makes the user's instance row and channels, or finds them; the row joins `org` if one is given.
+    /// Makes the user's instance row, in `state`, and channels, or finds them; the row joins `org` if one is given.
     /// True when it was made now.
     ///
     /// # Errors
@@ -163,19 +163,26 @@ impl Store {
         user: &UserId,
         org: Option<&OrgId>,
         fresh_id: Uuid,
+        state: &State,
         now: Millis,
     ) -> Result<bool, Error> {
+        let view = state.view(now);
+        let state = serde_json::to_string(state).map_err(|e| Error::store("writing an instance's state", e))?;
         let failed = |e: sqlx::Error| Error::store("making an instance", e);
         let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         let made = sqlx::query(
-            "INSERT INTO whatsapp_instances (id, instance_name, user_id, organization_id, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (user_id) DO NOTHING",
+            "INSERT INTO whatsapp_instances \
+             (id, instance_name, user_id, organization_id, created_at, updated_at, state, status, status_reason) \
+             VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8) ON CONFLICT (user_id) DO NOTHING",
         )
         .bind(fresh_id.to_string())
         .bind(name.as_str())
         .bind(user.as_str())
         .bind(org.map(OrgId::as_str))
         .bind(now.0)
+        .bind(state)
+        .bind(view.status.as_str())
+        .bind(view.reason)
         .execute(&mut *tx)
         .await
         .map_err(failed)?
