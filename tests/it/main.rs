@@ -11,12 +11,17 @@
 )]
 
 mod app;
+mod delivery;
 mod dependencies;
+mod flows;
+mod forms;
 mod identity;
 mod judge;
 mod live;
 mod recorded;
 mod recordings;
+mod recordings_live;
+mod secrets;
 mod smoke;
 mod socket;
 mod tidy;
