@@ -86,6 +86,17 @@ impl TestApp {
 
     /// A server whose sockets wait as long as `patience` says.
     pub async fn start_patient(change: impl FnOnce(&mut Settings), patience: Patience) -> Self {
+        let mut app = Self::new(change, patience);
+        app.run().await;
+        app
+    }
+
+    /// The users of a server that runs elsewhere, at `url`, with the secrets of the tests.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), ..Self::new(|_| {}, Patience::default()) }
+    }
+
+    fn new(change: impl FnOnce(&mut Settings), patience: Patience) -> Self {
         zapgate::adapters::tls::install();
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Arguments::parse_from(["zapgate"]).settings;
@@ -98,7 +109,7 @@ impl TestApp {
         settings.limits.rate_caller_per_s = 100_000;
         settings.shutdown_grace_s = 5;
         change(&mut settings);
-        let mut app = Self {
+        Self {
             url: String::new(),
             clock: Clock::system(),
             http: reqwest::Client::new(),
@@ -106,9 +117,7 @@ impl TestApp {
             settings,
             patience,
             running: None,
-        };
-        app.run().await;
-        app
+        }
     }
 
     async fn run(&mut self) {
