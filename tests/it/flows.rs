@@ -1,6 +1,7 @@
 //! Recorded lives of instances: whatever order Evolution's webhooks come in, the instance stands at the same place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use proptest::strategy::{Just, Strategy, ValueTree};
@@ -17,7 +18,7 @@ async fn every_recorded_flow_ends_the_same_in_any_order_doubled_and_all_at_once(
     let app = TestApp::start().await;
     let mut ends = BTreeMap::new();
     for name in recorded::all("flows") {
-        let flow = recorded::ending_at(recorded::flow(&name), app.clock.now());
+        let flow = proven(&name, &app);
 
         let runs = play_all(&app, &name, &flow).await;
         let standings = standings(&app, &runs).await;
@@ -36,7 +37,7 @@ async fn where_an_instance_stands_survives_a_restart() {
     let mut app = TestApp::start().await;
     let mut casts = Vec::new();
     for name in recorded::all("flows") {
-        let flow = recorded::ending_at(recorded::flow(&name), app.clock.now());
+        let flow = proven(&name, &app);
         casts.push(play_as(&app, &name, flow, false).await);
     }
 
@@ -44,6 +45,32 @@ async fn where_an_instance_stands_survives_a_restart() {
     app.restart().await;
 
     assert_eq!(standings(&app, &casts).await, before);
+}
+
+#[actix_web::test]
+async fn a_flow_without_proofs_from_a_server_in_sao_paulo_ends_where_a_proven_one_does() {
+    const BEHIND_UTC: Duration = Duration::from_hours(3);
+    let app = TestApp::start().await;
+    for name in recorded::all("flows") {
+        let proven = proven(&name, &app);
+        let plain = proven.iter().map(|post| {
+            let local = post.emitted() - BEHIND_UTC;
+            Post { is_signed: false, ..post.clone().emitted_at(local) }
+        });
+        let plain = plain.collect();
+
+        let casts =
+            [play_as(&app, &format!("{name}-proven"), proven, false).await, play_as(&app, &name, plain, false).await];
+
+        let standings = standings(&app, &casts).await;
+        assert_eq!(standings[0], standings[1], "{name}");
+    }
+}
+
+/// The flow as if its last event came now, each with the proof of its second.
+fn proven(name: &str, app: &TestApp) -> Vec<Post> {
+    let posts = recorded::ending_at(recorded::flow(name), app.clock.now());
+    posts.into_iter().map(|post| Post { is_signed: true, ..post }).collect()
 }
 
 const ORDERS: [&str; 4] = ["in order", "backwards", "doubled", "all at once"];
@@ -73,7 +100,7 @@ async fn play_as(app: &TestApp, run: &str, posts: Vec<Post>, at_once: bool) -> C
     let cast = cast(app, &run.replace('/', "."), &posts).await;
     let posts = posts.into_iter().map(|post| {
         let user = &cast[&post.instance];
-        (user.clone(), Post { is_signed: true, ..post.of(&instance_of(user)) })
+        (user.clone(), post.of(&instance_of(user)))
     });
     play(app, posts.collect(), at_once).await;
     cast
