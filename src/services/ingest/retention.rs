@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Ingest;
+use super::{Ingest, QuarantineGauge};
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
 use crate::domain::error::Error;
@@ -36,8 +36,17 @@ const WAKES: i64 = 200;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Drops what is old until `stop`.
-pub async fn run(store: Store, clock: Clock, config: RetentionConfig, stop: CancellationToken) {
+pub async fn run(
+    store: Store,
+    clock: Clock,
+    config: RetentionConfig,
+    quarantine: QuarantineGauge,
+    stop: CancellationToken,
+) {
     while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+        if let Err(e) = quarantine.read(&store).await {
+            warn!("the quarantine could not be measured: {e}");
+        }
         match stop.run_until_cancelled(sweep(&store, &clock, &config)).await {
             Some(Ok(0)) | None => {}
             Some(Ok(dropped)) => info!(events.dropped = dropped, "{dropped} old events were dropped from the log"),

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::plan::{self, Arrival, Plan, Verdict};
+use super::plan::{self, Arrival, Plan, Rules, Verdict};
 use super::{Counts, Job};
 use crate::adapters::bus::{Bus, Committed};
 use crate::adapters::clock::Clock;
@@ -19,12 +19,16 @@ use crate::domain::error::Error;
 /// Jobs in one transaction.
 const BATCH: usize = 256;
 
+/// What the plan says of one webhook.
+type Decided = Result<Verdict, Error>;
+
 pub(super) struct Writer {
     pub(super) store: Store,
     pub(super) bus: Bus,
     pub(super) clock: Clock,
     pub(super) counts: Arc<Counts>,
     pub(super) newest: watch::Sender<i64>,
+    pub(super) rules: Rules,
 }
 
 impl Writer {
@@ -66,7 +70,7 @@ impl Writer {
         }
     }
 
-    async fn commit(&self, jobs: &[Job]) -> Result<Vec<Option<Verdict>>, Error> {
+    async fn commit(&self, jobs: &[Job]) -> Result<Vec<Option<Decided>>, Error> {
         let now = self.clock.now();
         let mut wanted = plan::lookups(jobs.iter().filter_map(Job::arrival), now);
         for job in jobs {
@@ -78,7 +82,7 @@ impl Writer {
         let changes = self
             .store
             .commit_batch(&wanted, |known| {
-                let mut plan = Plan::new(known, now);
+                let mut plan = Plan::new(&self.rules, known, now);
                 for job in jobs {
                     verdicts.push(match job {
                         Job::Webhook { arrival, .. } => Some(plan.arrive(arrival)),
@@ -118,9 +122,9 @@ impl Job {
 }
 
 impl Counts {
-    fn note(&self, verdicts: &[Option<Verdict>]) {
+    fn note(&self, verdicts: &[Option<Decided>]) {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        for verdict in verdicts.iter().flatten() {
+        for verdict in verdicts.iter().flatten().flatten() {
             let counter = match verdict {
                 Verdict::Stored { .. } => &self.stored,
                 Verdict::Duplicate { differs: true, .. } => &self.duplicates_differing,
@@ -134,10 +138,10 @@ impl Counts {
 }
 
 /// Whoever asked may have gone; the log has it all the same.
-fn answer_all(jobs: Vec<Job>, verdicts: Vec<Option<Verdict>>) {
+fn answer_all(jobs: Vec<Job>, verdicts: Vec<Option<Decided>>) {
     for (job, verdict) in jobs.into_iter().zip(verdicts) {
         match (job, verdict) {
-            (Job::Webhook { answer, .. }, Some(verdict)) => drop(answer.send(Ok(verdict))),
+            (Job::Webhook { answer, .. }, Some(verdict)) => drop(answer.send(verdict)),
             (Job::Announce { answer, .. }, _) => drop(answer.send(Ok(()))),
             (Job::Webhook { answer, .. }, None) => drop(answer.send(Err(Error::Internal("a job was not decided")))),
         }
