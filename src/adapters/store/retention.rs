@@ -125,3 +125,28 @@ async fn busy_timeout(connection: &mut SqliteConnection, patience: Duration) -> 
     let pragma = format!("PRAGMA busy_timeout = {}", patience.as_millis());
     sqlx::query(AssertSqlSafe(pragma)).execute(connection).await.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lingering_reader_puts_off_the_emptying_and_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
+        let wal_bytes = || std::fs::metadata(folder.path().join("zapgate.db-wal")).unwrap().len();
+        let mut reader = store.read.begin().await.unwrap();
+        sqlx::query("SELECT * FROM settings").fetch_all(&mut *reader).await.unwrap();
+        store.setting_or("a", "b").await.unwrap();
+
+        tokio::time::timeout(BUSY_TIMEOUT / 2, store.empty_wal()).await.unwrap().unwrap();
+        let while_read = wal_bytes();
+        reader.rollback().await.unwrap();
+        store.empty_wal().await.unwrap();
+
+        let patience: i64 = sqlx::query_scalar("PRAGMA busy_timeout").fetch_one(&store.write).await.unwrap();
+        assert!(while_read > 0);
+        assert_eq!(wal_bytes(), 0);
+        assert_eq!(u128::try_from(patience).unwrap(), BUSY_TIMEOUT.as_millis());
+    }
+}
