@@ -28,6 +28,8 @@ pub struct Store {
     folder: PathBuf,
 }
 
+/// How long a statement waits for a lock that another connection holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections that read side by side.
 const READERS: u32 = 4;
 
@@ -43,7 +45,9 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(2));
+            // What is deleted is overwritten: an expired code must not wait in a free page for whoever copies the file.
+            .pragma("secure_delete", "ON")
+            .busy_timeout(BUSY_TIMEOUT);
         let write = pool(1, options.clone()).await?;
         sqlx::migrate!("migrations/sqlite").run(&write).await.map_err(|e| Error::store("migrating the schema", e))?;
         let read = pool(READERS, options.read_only(true).create_if_missing(false)).await?;

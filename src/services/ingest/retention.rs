@@ -81,6 +81,7 @@ pub async fn sweep(store: &Store, clock: &Clock, config: &RetentionConfig) -> Re
         dropped += went;
         tokio::time::sleep(BREATH).await;
     }
+    store.empty_wal().await?;
     Ok(dropped)
 }
 
