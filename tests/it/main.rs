@@ -13,10 +13,13 @@
 mod app;
 mod dependencies;
 mod identity;
+mod isolation;
 mod judge;
+mod listeners;
 mod live;
 mod recorded;
 mod recordings;
+mod recovery;
 mod smoke;
 mod socket;
 mod tidy;
