@@ -17,6 +17,7 @@ mod isolation;
 mod judge;
 mod listeners;
 mod live;
+mod qr;
 mod recorded;
 mod recordings;
 mod recovery;
