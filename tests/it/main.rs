@@ -23,4 +23,5 @@ mod recordings;
 mod recovery;
 mod smoke;
 mod socket;
+mod tail;
 mod tidy;
