@@ -112,6 +112,7 @@ impl App {
         let instances = Instances::load(store.clone(), ingest.clone(), clock.clone()).await?;
         let hub = Hub::new(settings.hub.clone());
         back.spawn("pump", |stop| pumps::bus_to_hub(bus.subscribe(), hub.clone(), clock.clone(), stop));
+        back.spawn("census", |stop| pumps::census_to_log(hub.clone(), stop));
         back.spawn("retention", |stop| retention::run(store.clone(), clock.clone(), settings.retention.clone(), stop));
         back.spawn("wake", |stop| retention::wake_due(store.clone(), clock.clone(), ingest.clone(), stop));
         let identity = Data::new(Identity::open(&settings.identity, store.clone(), clock.clone()).await?);

@@ -15,6 +15,7 @@ mod dependencies;
 mod identity;
 mod isolation;
 mod judge;
+mod limits_live;
 mod listeners;
 mod live;
 mod qr;
