@@ -18,6 +18,7 @@ mod judge;
 mod limits_live;
 mod listeners;
 mod live;
+mod own_frames;
 mod qr;
 mod recorded;
 mod recordings;
