@@ -21,6 +21,7 @@ use utoipa_actix_web::AppExt;
 use self::lock::FolderLock;
 use crate::adapters::bus::Bus;
 use crate::adapters::clock::{self, Clock};
+use crate::adapters::connections;
 use crate::adapters::store::Store;
 use crate::adapters::tasks::Tasks;
 use crate::adapters::tls;
@@ -146,6 +147,8 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let grace = self.settings.shutdown_grace();
         let parts = self.parts;
+        connections::give_up_stalled(&self.listener, parts.live.patience.write)
+            .context("limiting stalled connections")?;
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .wrap(from_fn(panics::catch))

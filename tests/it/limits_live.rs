@@ -42,14 +42,19 @@ struct Raw {
 
 impl Raw {
     async fn open(app: &TestApp, query: &str, bearer: &str) -> Self {
+        let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        Self::ask(app, &format!("/ws?{query}"), upgrade, bearer).await
+    }
+
+    /// Sends a request and reads the answer's head.
+    async fn ask(app: &TestApp, path: &str, headers: &str, bearer: &str) -> Self {
         let address = app.url.trim_start_matches("http://").parse().unwrap();
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let mut stream = socket.connect(address).await.unwrap();
-        let request = format!(
-            "GET /ws?{query} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {bearer}\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {bearer}\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut raw = Self { stream };
         while !raw.head_line().await.is_empty() {}
@@ -109,7 +114,8 @@ async fn a_reader_that_stops_is_cut_off_while_others_go_on_and_recovers_everythi
     let app = TestApp::start_patient(|settings| settings.hub.queue_bytes = 256 << 10, patience).await;
     app.user("ana").await;
     let mut slow = Raw::open(&app, "", &app.token("ana", None)).await;
-    let epoch = slow.next().await["epoch"].as_str().unwrap().to_owned();
+    let hello = slow.next().await;
+    let epoch = hello["epoch"].as_str().unwrap();
     let mut quick = app.listen("ana").await;
 
     let mut posted = Vec::new();
@@ -121,14 +127,15 @@ async fn a_reader_that_stops_is_cut_off_while_others_go_on_and_recovers_everythi
     }
     assert_eq!(listening(&app, "ana").await, 1, "the slow one no longer listens");
     let (last, code) = slow.read_to_end().await;
+    let last = last.max(hello["seq"].as_i64().unwrap());
 
     assert!(code.is_none_or(|code| code == 4008), "{code:?}");
     let head = posted.last().unwrap().0;
     assert!(last < head, "it was cut before the end");
-    let mut back = app.listen_since("ana", last, &epoch).await;
+    let mut back = app.listen_since("ana", last, epoch).await;
     assert_eq!(back.hello["recovered"], true);
-    for (_, text) in posted.iter().filter(|(seq, _)| *seq > last) {
-        assert_eq!(back.next_text().await, *text);
+    for (seq, text) in posted.iter().filter(|(seq, _)| *seq > last) {
+        assert!(back.next_text().await == *text, "number {seq} after {last}");
     }
 }
 
@@ -143,6 +150,27 @@ async fn a_slow_reader_that_reads_again_in_time_is_told_why_it_was_closed() {
     }
 
     assert_eq!(slow.read_to_end().await.1, Some(4008));
+}
+
+#[actix_web::test]
+async fn a_connection_whose_peer_takes_nothing_is_given_up_and_frees_its_place() {
+    let patience = Patience { write: Duration::from_secs(1), ..Patience::default() };
+    let app = TestApp::start_patient(|settings| settings.hub.queue_bytes = 256 << 10, patience).await;
+    app.user("ana").await;
+    let mut socket = Raw::open(&app, "", &app.token("ana", None)).await;
+    let mut stream = Raw::ask(&app, "/events", "", &app.token("ana", None)).await;
+
+    for nth in 0..120 {
+        app.evolution_posts("ana", long_text(&format!("long-{nth}"), 100_000)).await;
+    }
+    timeout(SOON, async { while listening(&app, "ana").await > 0 {} }).await.expect("the stream's place is freed");
+
+    // What was on its way to them is gone with the connections.
+    for raw in [&mut socket, &mut stream] {
+        let mut left = Vec::new();
+        let read = timeout(SOON, raw.stream.read_to_end(&mut left)).await.expect("it is at an end");
+        assert!(read.is_err() && left.len() < 1_000_000, "{read:?} after {} bytes", left.len());
+    }
 }
 
 #[actix_web::test]
