@@ -38,6 +38,10 @@ pub enum By {
     LastEventId,
 }
 
+impl By {
+    pub const ALL: [Self; 3] = [Self::Socket, Self::EventsQuery, Self::LastEventId];
+}
+
 impl Ear {
     pub async fn open(app: &TestApp, channel: &Channel, since: Option<Since>, by: By, began: Instant) -> Self {
         let (bearer, mut query) = credentials(app, channel);
@@ -62,14 +66,19 @@ impl Ear {
         Self { wire, hello, record, texts: Vec::new(), began }
     }
 
-    /// Reads on to the frame numbered `seq`, and settles.
+    /// Reads on to the frame numbered `seq`, and settles: all that was acknowledged by then has to be there.
     pub async fn up_to(&mut self, seq: i64) {
+        self.read_to(seq).await;
+        self.record.settled(self.began.elapsed());
+    }
+
+    /// Reads on to the frame numbered `seq`.
+    pub async fn read_to(&mut self, seq: i64) {
         while self.last() < seq {
             let text = self.wire.next().await;
             self.record.frame(Frame::read(&text).expect("a frame"));
             self.texts.push(text);
         }
-        self.record.settled(self.began.elapsed());
     }
 
     pub fn last(&self) -> i64 {

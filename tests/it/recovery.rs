@@ -1,9 +1,10 @@
 //! A client that comes back, from anywhere, while things go on: the seam between the log and what is live.
 
 use futures_util::future::{join, join_all};
+use tokio::time::Instant;
 
 use crate::app::TestApp;
-use crate::judge::{self, Channel, Since};
+use crate::judge::{self, Channel, Listener, Since};
 use crate::listeners::{Book, By, Ear, connecting, open, presence, qr};
 
 /// Frames of the history at least.
@@ -126,6 +127,48 @@ async fn an_event_stream_comes_back_by_its_query_from_every_position_while_more_
     Scene::start(ana(), 100).await.recover_everywhere(By::EventsQuery).await;
 }
 
+/// Events of a burst, and clients that come and go in it.
+const BURST: i64 = 200;
+const RESTLESS: usize = 12;
+
+#[actix_web::test]
+async fn clients_that_come_and_go_at_the_head_of_a_burst_miss_nothing() {
+    let app = TestApp::start().await;
+    let mut book = Book::default();
+    book.user(&app, "ana", None).await;
+    let began = book.began;
+    let target = head(&app, &ana()).await + BURST;
+
+    let listeners = join_all((0..RESTLESS).map(|nth| come_and_go(&app, By::ALL[nth % 3], target, began)));
+    let (listeners, ()) = join(listeners, async {
+        for _ in 0..BURST {
+            book.text(&app, "ana").await;
+        }
+    })
+    .await;
+
+    for listener in listeners {
+        assert!(listener.sessions.len() > 20, "it came and went");
+        book.history.heard(listener);
+    }
+    judge::assert_kept(&book.history);
+}
+
+/// Reads two frames, leaves, and comes back for what it missed, until it has the one numbered `target`.
+async fn come_and_go(app: &TestApp, by: By, target: i64, began: Instant) -> Listener {
+    let mut record = Listener::new(ana());
+    loop {
+        let mut ear = Ear::open(app, &ana(), record.position(), by, began).await;
+        ear.read_to((ear.last() + 2).min(target)).await;
+        let last = ear.last();
+        record.sessions.append(&mut ear.record.sessions);
+        if last >= target {
+            record.settled(began.elapsed());
+            return record;
+        }
+    }
+}
+
 #[actix_web::test]
 async fn an_organisations_channel_is_recovered_from_every_position_while_more_arrives() {
     Scene::start(Channel::Org("acme".into()), 200).await.recover_everywhere(By::Socket).await;
@@ -181,7 +224,7 @@ async fn what_cannot_be_recovered_begins_anew_with_the_snapshot() {
     // Five rows are gone: number 6 is the first that is kept, so 5 is the earliest position.
     let overtaken = (0..5).map(|seq| scene.since(seq));
     for since in overtaken.chain(impossible) {
-        for by in [By::Socket, By::LastEventId, By::EventsQuery] {
+        for by in By::ALL {
             let ear = Ear::open(&scene.app, &ana(), Some(since.clone()), by, scene.book.began).await;
             assert!(!ear.recovered() && ear.hello_seq() == head, "{since:?} by {by:?}: {}", ear.hello);
             assert_eq!(ear.hello["data"]["instance"]["status"], "connected");
