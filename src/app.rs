@@ -21,6 +21,7 @@ use utoipa_actix_web::AppExt;
 use self::lock::FolderLock;
 use crate::adapters::bus::Bus;
 use crate::adapters::clock::{self, Clock};
+use crate::adapters::connections;
 use crate::adapters::store::Store;
 use crate::adapters::tasks::Tasks;
 use crate::adapters::tls;
@@ -115,6 +116,7 @@ impl App {
         back.spawn("retention", |stop| {
             retention::run(store.clone(), clock.clone(), settings.retention.clone(), ingest.quarantine().clone(), stop)
         });
+        back.spawn("census", |stop| pumps::census_to_log(hub.clone(), stop));
         back.spawn("wake", |stop| retention::wake_due(store.clone(), clock.clone(), ingest.clone(), stop));
         let identity = Data::new(Identity::open(&settings.identity, store.clone(), clock.clone()).await?);
         let door = Data::new(Door::new(&settings.door, settings.limits));
@@ -147,6 +149,8 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let grace = self.settings.shutdown_grace();
         let parts = self.parts;
+        connections::give_up_stalled(&self.listener, parts.live.patience.write)
+            .context("limiting stalled connections")?;
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .wrap(from_fn(panics::catch))

@@ -12,6 +12,7 @@ mod storm;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ pub struct Seen {
 }
 
 /// Something that happened to an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Input {
     /// `instance.create`.
     Created,
@@ -77,6 +78,24 @@ pub enum Input {
     Removed,
     /// Time passed.
     Tick,
+}
+
+/// Names no number and no person.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created => f.write_str("Created"),
+            Self::Connecting => f.write_str("Connecting"),
+            Self::Opened { .. } => f.write_str("Opened"),
+            Self::Qr { hash } => f.debug_struct("Qr").field("hash", hash).finish(),
+            Self::QrLimit => f.write_str("QrLimit"),
+            Self::Closed { code } => f.debug_struct("Closed").field("code", code).finish(),
+            Self::Ended { code, cause } => f.debug_struct("Ended").field("code", code).field("cause", cause).finish(),
+            Self::LoggedOut => f.write_str("LoggedOut"),
+            Self::Removed => f.write_str("Removed"),
+            Self::Tick => f.write_str("Tick"),
+        }
+    }
 }
 
 /// Who ended a session with 401 (CONTRACT §3.2).

@@ -4,6 +4,7 @@
 //!
 //! Locks are taken topic first, then queue; neither is held over an await.
 
+pub mod census;
 mod send_queue;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Slot;
 
+use self::census::Census;
 use self::send_queue::SendQueue;
 pub use self::send_queue::{Frame, Received};
 use crate::adapters::bus::Committed;
@@ -55,6 +57,7 @@ struct Shared {
     topics: DashMap<Channel, Topic>,
     sockets: DashMap<UserId, usize>,
     next_listener: AtomicU64,
+    census: Census,
 }
 
 #[derive(Debug, Default)]
@@ -66,8 +69,13 @@ struct Topic {
 
 impl Hub {
     pub fn new(config: HubConfig) -> Self {
-        let shared =
-            Shared { config, topics: DashMap::new(), sockets: DashMap::new(), next_listener: AtomicU64::new(0) };
+        let shared = Shared {
+            config,
+            topics: DashMap::new(),
+            sockets: DashMap::new(),
+            next_listener: AtomicU64::new(0),
+            census: Census::default(),
+        };
         Self { shared: Arc::new(shared) }
     }
 

@@ -60,16 +60,15 @@ impl Store {
         .map_err(|e| Error::store("dropping old identities", e))
     }
 
-    /// Clears codes that expired by `now` from the instances' rows: picture, text and pairing code.
+    /// Clears what could be scanned or typed, in every form, of codes that expired by `now`; their count stays.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn clear_expired_codes(&self, now: Millis) -> Result<u64, Error> {
         sqlx::query(
-            "UPDATE whatsapp_instances SET qr_code = NULL, \
-             qr = json_remove(json_set(qr, '$.code', NULL), '$.pairingCode') \
-             WHERE qr ->> '$.expiresAt' <= $1 \
-             AND (qr_code IS NOT NULL OR qr ->> '$.code' IS NOT NULL OR qr ->> '$.pairingCode' IS NOT NULL)",
+            "UPDATE whatsapp_instances SET qr_code = NULL, qr = json_remove(qr, '$.code', '$.pairingCode') \
+             WHERE qr IS NOT NULL AND qr ->> '$.expiresAt' <= $1 \
+             AND COALESCE(qr_code, qr ->> '$.code', qr ->> '$.pairingCode') IS NOT NULL",
         )
         .bind(now.0)
         .execute(&self.write)

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -88,17 +89,24 @@ pub async fn sweep(store: &Store, clock: &Clock, config: &RetentionConfig) -> Re
 /// Wakes instances whose state changes by time alone, until `stop`.
 pub async fn wake_due(store: Store, clock: Clock, ingest: Ingest, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(WAKE_EVERY)).await.is_some() {
-        let due = match store.due_wakes(clock.now(), WAKES).await {
-            Ok(due) => due,
-            Err(e) => {
-                warn!("due instances could not be read: {e}");
-                continue;
-            }
-        };
-        for name in due.iter().filter_map(|name| InstanceName::parse(name).ok()) {
-            if let Err(e) = ingest.wake(name).await {
-                warn!("an instance could not be woken: {e}");
-            }
+        if let Err(e) = wake_once(&store, &clock, &ingest).await {
+            warn!("due instances could not be read: {e}");
         }
     }
+}
+
+/// One look: wakes what is due, all at once, so that a whole drop is a few commits. How many were due.
+///
+/// # Errors
+/// [`Error::Store`] when what is due can't be read; one that can't be woken is logged, and due again at the next look.
+pub async fn wake_once(store: &Store, clock: &Clock, ingest: &Ingest) -> Result<usize, Error> {
+    let due = store.due_wakes(clock.now(), WAKES).await?;
+    let names = due.iter().filter_map(|name| InstanceName::parse(name).ok());
+    let woken = join_all(names.map(|name| ingest.wake(name))).await;
+    let failed = woken.iter().filter_map(|woken| woken.as_ref().err());
+    if let Some(first) = failed.clone().next() {
+        let failed = failed.count();
+        warn!(instances.failed = failed, "{failed} instances could not be woken and are tried again: {first}");
+    }
+    Ok(due.len())
 }
