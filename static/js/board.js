@@ -188,6 +188,7 @@ export class Board {
     }
     const card = new Card(instance, {
       connect: (user) => this.connect(user),
+      look: (user) => api.instance(this.isOperator ? user : null),
       refused: () => this.on.refused(),
       back: () => this.#back(),
       said: (one) => this.#announce(one),

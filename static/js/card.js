@@ -31,7 +31,7 @@ export class Card {
   #codes = 0;
 
   /**
-   * `on`: `connect(user)` asks for a connection, `said(card)` hears of a new state, `line()` of any change of the
+   * `on`: `connect(user)` asks for a connection, `look(user)` for the instance as it is, `said(card)` hears of a new state, `line()` of any change of the
    * socket, `back()` of its return, `refused()` of its being turned away.
    */
   constructor(instance, on) {
@@ -199,7 +199,7 @@ export class Card {
       family,
       code: data.code,
       at,
-      words: () => [h('b', null, said('title')), ' ', said('message')],
+      words: () => [h('b', null, said('title')), h('span', null, said('message'))],
     });
   }
 
@@ -223,6 +223,15 @@ export class Card {
     this.#gaveUp = false;
     if (before !== 'waiting_qr') this.#hadCode = false;
     if (before) this.on.said(this);
+    if (before && this.#info.status === 'connected' && !this.#info.profileName) this.#meet();
+  }
+
+  /** Whose phone it is: frames tell the number only. Without an answer the card goes on under its user's id. */
+  #meet() {
+    this.on.look(this.user).then(
+      (instance) => this.take(instance),
+      () => null,
+    );
   }
 
   #setCode(code) {
