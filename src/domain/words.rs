@@ -52,7 +52,7 @@ fn by_reason(code: &str) -> Option<Words> {
         reason::CONNECTION_CLOSED => words("A rede fechou a conexão; estamos tentando de novo.", "The network closed the connection; we are trying again."),
         reason::SESSION_ERROR => words("Erro na conversa com o WhatsApp; estamos tentando de novo.", "Error while talking to WhatsApp; we are trying again."),
         reason::WHATSAPP_UNAVAILABLE => words("O WhatsApp está fora do ar; estamos tentando de novo.", "WhatsApp is unavailable; we are trying again."),
-        "evolution_not_configured" => words("Falta configurar a Evolution neste servidor.", "Evolution is not configured on this server yet."),
+        reason::EVOLUTION_NOT_CONFIGURED => words("Falta configurar a Evolution neste servidor.", "Evolution is not configured on this server yet."),
         "evolution_unreachable" => words("A Evolution não respondeu; não é o celular.", "Evolution did not answer; it is not the phone."),
         "evolution_refused" => words("A Evolution recusou o pedido; veja o detalhe com quem opera o servidor.", "Evolution refused the request; ask the operator for the detail."),
         _ => return None,

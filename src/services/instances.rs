@@ -15,6 +15,7 @@ use crate::adapters::store::aside::QuarantineRow;
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, OrgId, UserId};
 use crate::domain::instance::Instance;
+use crate::domain::lifecycle::reason;
 use crate::domain::time::Millis;
 use crate::domain::webhook::{self, Keep};
 
@@ -75,7 +76,9 @@ impl Instances {
         let fresh_id = uuid::Builder::from_random_bytes(fresh_id.into_bytes()).into_uuid();
         let made = self.store.ensure_instance(name, user, org, fresh_id, self.clock.now()).await?;
         if made {
-            self.ingest.announce(Announcement::Status { instance: name.clone() }).await?;
+            self.ingest
+                .announce(Announcement::Status { instance: name.clone(), hint: Some(reason::EVOLUTION_NOT_CONFIGURED) })
+                .await?;
         }
         self.store.instance_of(user).await?.ok_or(Error::NotFound("instance"))
     }

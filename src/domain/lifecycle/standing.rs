@@ -12,7 +12,7 @@ use crate::domain::time::Millis;
 /// A status and why; the reason is one of [`reason`]'s.
 pub(super) type Standing = (Status, Option<&'static str>);
 
-/// Published `statusReason` codes that this state machine gives.
+/// Published `statusReason` codes: those that this state machine gives, and the hints beside it.
 pub mod reason {
     pub const REMOVED: &str = "removed";
     pub const QR_LIMIT: &str = "qr_limit";
@@ -35,6 +35,8 @@ pub mod reason {
     pub const RESTART_REQUIRED: &str = "restart_required";
     /// It dropped and Evolution didn't say why.
     pub const CONNECTION_LOST: &str = "connection_lost";
+    /// The gateway makes nothing at Evolution; whoever does can point its webhooks here.
+    pub const EVOLUTION_NOT_CONFIGURED: &str = "evolution_not_configured";
 }
 
 /// A silent reconnect takes 0.2 s (CONTRACT §5.10); only one that takes longer is worth showing.

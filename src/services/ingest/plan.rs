@@ -53,8 +53,8 @@ pub struct Rules {
 /// What the gateway itself appends to a user's channel.
 #[derive(Clone, Debug)]
 pub enum Announcement {
-    /// Where the instance stands.
-    Status { instance: InstanceName },
+    /// Where a new instance stands; `hint` is why nothing happens on it yet.
+    Status { instance: InstanceName, hint: Option<&'static str> },
     /// A notification whose `data` is ready.
     Notification { instance: InstanceName, data: String },
     /// Time passed for an instance that wanted to be woken.
@@ -64,7 +64,7 @@ pub enum Announcement {
 impl Announcement {
     pub fn instance(&self) -> &InstanceName {
         match self {
-            Self::Status { instance } | Self::Notification { instance, .. } | Self::Wake { instance } => instance,
+            Self::Status { instance, .. } | Self::Notification { instance, .. } | Self::Wake { instance } => instance,
         }
     }
 }
@@ -143,7 +143,9 @@ impl<'a> Plan<'a> {
     pub fn announce(&mut self, announcement: &Announcement) {
         let Some(mut subject) = self.subjects.remove(announcement.instance()) else { return };
         match announcement {
-            Announcement::Status { .. } => {
+            Announcement::Status { hint, .. } => {
+                subject.state.hint = hint.map(str::to_owned);
+                subject.touched = true;
                 let view = subject.state.view(self.now);
                 let data = status_data(&subject.name, &view);
                 self.say(&mut subject, EventName::STATUS, Bytes::from(data));
