@@ -18,6 +18,7 @@ export class Board {
   #loaded = false;
   #admin;
   #more = false;
+  #why = '';
   me = { admin: false };
 
   /** `on`: `line()` after any change of a socket, `signIn()` when the session is over, `add()` opens the form. */
@@ -133,6 +134,16 @@ export class Board {
       const exact = error.code === 'evolution_refused' && error.detail;
       throw new Error(exact || problem(error.code));
     }
+  }
+
+  /** While nothing reaches the server, what needs it is disabled; `words` says why. `null`: it is there. */
+  cutOff(words) {
+    const why = words?.() ?? '';
+    if (why === this.#why) return;
+    this.#why = why;
+    this.add.ariaDisabled = why ? 'true' : null;
+    this.add.title = why;
+    this.#cards.forEach((card) => card.cutOff(why));
   }
 
   show(card) {

@@ -28,6 +28,7 @@ export class Card {
   #gaveUp = false;
   #epoch = null;
   #asOf = '';
+  #cut = '';
   #codes = 0;
 
   /**
@@ -99,6 +100,12 @@ export class Card {
   /** A `status` heard elsewhere (the admin channel): believed only while this card's own line is not on. */
   hear(data) {
     if (this.live.state.phase !== 'on') this.#status(data);
+  }
+
+  /** Why its button would not work just now; empty when it would. */
+  cutOff(why) {
+    this.#cut = why;
+    this.paint();
   }
 
   fault(words) {
@@ -264,6 +271,7 @@ export class Card {
     if (status === 'waiting_qr' && isValid(this.#code)) return 'code';
     if (status === 'waiting_qr' || (status === 'connecting' && !phoneNumber)) return 'preparing';
     if (status === 'finishing') return 'finishing';
+    if (this.#info.statusReason === 'evolution_not_configured') return 'none'; // a press would lead nowhere
     return PRESSES.includes(status) || stateWords(status).next ? 'step' : 'none';
   }
 
@@ -277,6 +285,7 @@ export class Card {
       this.#asked,
       this.#fault,
       this.#gaveUp,
+      this.#cut,
     ].join();
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -322,15 +331,17 @@ export class Card {
   #button(words) {
     const asking = this.#asked > 0;
     const attrs = { class: 'btn go', type: 'button', 'data-role': 'connect', onclick: () => this.#ask() };
-    return h('button', { ...attrs, 'aria-disabled': asking && 'true' }, asking ? [chase(), t('asking')] : words);
+    const idle = asking || this.#cut !== '';
+    return h('button', { ...attrs, 'aria-disabled': idle && 'true' }, asking ? [chase(), t('asking')] : words);
   }
 
   #note() {
+    if (this.#cut) return h('p', { class: 'soft' }, this.#cut);
     return this.#fault && h('p', { class: 'fault', role: 'alert' }, this.#fault);
   }
 
   #ask() {
-    if (this.#asked) return;
+    if (this.#asked || this.#cut) return;
     this.#asked = this.#since = Date.now();
     this.#fault = null;
     this.#gaveUp = false;

@@ -92,6 +92,7 @@ const PAGE = {
   slow: ['Ainda carregando', 'Still loading'],
   listFailed: ['A lista não chegou', 'The list did not arrive'],
   listFailedWhy: ['O servidor não respondeu. As conexões continuam ligadas; só esta tela ficou sem dados.', 'The server did not answer. The connections keep running; only this screen has no data.'],
+  cutOff: ['Sem contato com o servidor desde {time}. Volta sozinho.', 'No contact with the server since {time}. It returns by itself.'],
   retry: ['Tentar de novo', 'Try again'], reload: ['Recarregar', 'Reload'], signInAgainWhat: ['Sua entrada venceu', 'Your sign-in has expired'], signInAgainWhy: ['O que está na tela é de antes; nada novo chega até você entrar.', 'What is on the screen is from before; nothing new arrives until you sign in.'],
   signInAgain: ['Entrar de novo', 'Sign in again'],
   next: ['Troca sozinho em {s}', 'Renews itself in {s}'],
