@@ -59,10 +59,10 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
 fn senders(app: &App, base: &str) -> anyhow::Result<Vec<Sender>> {
     USERS
         .iter()
-        .map(|(user, phone)| {
-            let instance = app.instance_name(&UserId::named_by_admin(user)?);
+        .map(|user| {
+            let instance = app.instance_name(&UserId::named_by_admin(user.id)?);
             let key = app.webhook_key(&instance).context("the webhook secret is missing")?;
-            Ok(Sender::new(base, user, phone, instance, key, app.clock()))
+            Ok(Sender::new(base, *user, instance, key, app.clock()))
         })
         .collect()
 }
