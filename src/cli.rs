@@ -20,7 +20,7 @@ pub struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     serve: Settings,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Logs")]
     log: LogConfig,
 }
 
@@ -30,9 +30,10 @@ enum Command {
     Serve(Box<Settings>),
     /// Run a server in a throwaway folder with three sample users and recorded events; prints a URL to open.
     Demo(Box<demo::DemoArgs>),
-    /// Mint a user's token with the configured secret.
+    /// Mint a user's token with `JWT_SECRET`, or with the secret kept in the database.
     Token(Box<token::TokenArgs>),
-    /// Print the `OpenAPI` document.
+    // clap shows this as it stands: no backticks around a name.
+    #[command(about = "Print the OpenAPI 3.1 document")]
     Openapi,
 }
 
