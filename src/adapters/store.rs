@@ -73,3 +73,35 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<Pool<Sq
         .await
         .map_err(|e| Error::store("opening the database", e))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Store;
+
+    async fn ask(store: &Store, sql: &'static str) -> String {
+        sqlx::query_scalar::<_, String>(sql).fetch_one(&store.write).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_on_disk_before_it_returns() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
+
+        let journal = ask(&store, "SELECT journal_mode FROM pragma_journal_mode").await;
+        let synchronous = ask(&store, "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await;
+
+        assert_eq!((journal.as_str(), synchronous.as_str()), ("wal", "2"), "WAL, and FULL");
+    }
+
+    /// Older ones have a fault that can corrupt the database when the write-ahead log is reset.
+    #[tokio::test]
+    async fn the_bundled_sqlite_is_free_of_the_wal_reset_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
+
+        let version = ask(&store, "SELECT sqlite_version()").await;
+
+        let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+        assert!(parts >= vec![3, 51, 3], "SQLite {version}");
+    }
+}

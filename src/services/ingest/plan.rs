@@ -173,9 +173,9 @@ impl<'a> Plan<'a> {
 
     fn take_in(&mut self, subject: &mut Subject, arrival: &Arrival) -> Verdict {
         let webhook = &arrival.webhook;
-        let (emitted, offset) = emission::settle(&webhook.emission, subject.state.offset, arrival.received);
-        if offset != subject.state.offset {
-            subject.state.offset = offset;
+        let (emitted, clock) = emission::settle(&webhook.emission, subject.state.clock, arrival.received);
+        if clock != subject.state.clock {
+            subject.state.clock = clock;
             subject.touched = true;
         }
         let input = webhook.input.as_ref().filter(|_| !arrival.late);
