@@ -12,6 +12,7 @@
 
 mod app;
 mod dependencies;
+mod docs;
 mod identity;
 mod judge;
 mod live;
