@@ -27,7 +27,7 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite://zapgate.db")]
     pub database_url: String,
     /// This gateway's base URL as Evolution reaches it. Unset: `http://HOST:PORT`.
-    #[arg(long, env = "WEBHOOK_URL")]
+    #[arg(long, env = "WEBHOOK_URL", value_parser = parse_url)]
     pub webhook_url: Option<Url>,
     /// Seconds that a stopping server gives its sockets and its queue.
     #[arg(long, env = "SHUTDOWN_GRACE_S", default_value_t = 10)]
@@ -88,6 +88,10 @@ fn parse_host(raw: &str) -> Result<IpAddr, String> {
         "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
         raw => raw.parse().map_err(|_| String::from("must be an IP address, for example 127.0.0.1 or ::")),
     }
+}
+
+fn parse_url(raw: &str) -> Result<Url, String> {
+    raw.parse().map_err(|_| String::from("must be an http or https URL, for example https://zapgate.example.com"))
 }
 
 /// A wildcard means loopback when one wants to connect to it.
