@@ -27,13 +27,13 @@ use crate::domain::time::Millis;
 /// Live delivery's limits.
 #[derive(Clone, Debug, clap::Args)]
 pub struct HubConfig {
-    /// Live connections (WebSocket and SSE together) one user may have on this node. Default 20.
+    /// Live connections (WebSocket and SSE together) one user may have on this node.
     #[arg(long = "ws-max-sockets-per-user", env = "WS_MAX_SOCKETS_PER_USER", default_value_t = 20)]
     pub max_sockets_per_user: usize,
-    /// Events a client may be behind and still recover all of them; beyond, it starts anew. Default 100000.
+    /// Events a client may be behind and still recover all of them; beyond, it starts anew.
     #[arg(long = "ws-recovery-max-events", env = "WS_RECOVERY_MAX_EVENTS", default_value_t = 100_000)]
     pub recovery_max_events: i64,
-    /// Bytes queued for a slow reader before it is closed with 4008. Default 1 MiB.
+    /// Bytes queued for a slow reader before it is closed with 4008. 1 MiB unless set.
     #[arg(long = "hub-queue-bytes", env = "HUB_QUEUE_BYTES", default_value_t = 1 << 20)]
     pub queue_bytes: usize,
 }

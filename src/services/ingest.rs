@@ -29,19 +29,19 @@ use crate::domain::webhook::Webhook;
 /// Limits of the way in.
 #[derive(Clone, Debug, clap::Args)]
 pub struct IngestConfig {
-    /// Webhooks that may wait for the writer; beyond it new ones get 503. Default 4096.
+    /// Webhooks that may wait for the writer; beyond it new ones get 503.
     #[arg(long, env = "INGEST_QUEUE", default_value_t = 4096)]
     pub ingest_queue: usize,
-    /// Bytes of webhooks that may wait for the writer; beyond it new ones get 503. Default 128 MiB.
+    /// Bytes of webhooks that may wait for the writer; beyond it new ones get 503. 128 MiB unless set.
     #[arg(long, env = "INGEST_QUEUE_BYTES", default_value_t = 128 << 20)]
     pub ingest_queue_bytes: usize,
-    /// Largest webhook body in bytes; larger ones get 413. Default 32 MiB.
+    /// Largest webhook body in bytes; larger ones get 413. 32 MiB unless set.
     #[arg(long, env = "WEBHOOK_MAX_BYTES", default_value_t = 33_554_432)]
     pub webhook_max_bytes: usize,
-    /// Free disk space in percent below which webhooks get 503. Default 5; 0 switches the floor off.
+    /// Free disk space in percent below which webhooks get 503; 0 switches the floor off.
     #[arg(long, env = "DISK_FLOOR_PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub disk_floor_percent: u8,
-    /// Whether messages go to the organisation's channel too. Default true; a change counts from then on.
+    /// Whether messages go to the organisation's channel too; a change counts from then on.
     #[arg(long, env = "ORG_SEES_MESSAGES", default_value_t = true, action = clap::ArgAction::Set)]
     pub org_sees_messages: bool,
 }

@@ -17,6 +17,7 @@ mod command_line;
 mod connect;
 mod delivery;
 mod dependencies;
+mod docs;
 mod doors;
 mod flows;
 mod forms;

@@ -15,11 +15,11 @@ use crate::domain::ids::InstanceName;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct RetentionConfig {
-    /// Days that the event log is kept. Default 30.
+    /// Days that the event log is kept.
     #[arg(long, env = "EVENT_RETENTION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub event_retention_days: u32,
-    /// Bytes the database may use before the oldest events go, whichever comes first. Default 20 GiB. Rows younger
-    /// than 24 hours are never dropped for size; 0 means no limit.
+    /// Bytes the database may use before the oldest events go, whichever comes first. 20 GiB unless set; 0 means
+    /// no limit. Rows younger than 24 hours are never dropped for size.
     #[arg(long, env = "EVENT_RETENTION_BYTES", default_value_t = 20 << 30)]
     pub event_retention_bytes: u64,
 }
