@@ -23,5 +23,6 @@ mod recordings;
 mod sabotage;
 mod smoke;
 mod socket;
+mod store_down;
 mod tidy;
 mod traffic;
