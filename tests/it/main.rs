@@ -21,6 +21,7 @@ mod process;
 mod recorded;
 mod recordings;
 mod sabotage;
+mod shutdown;
 mod smoke;
 mod socket;
 mod store_down;
