@@ -14,7 +14,8 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
-use tracing::info;
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::AppExt;
 
@@ -190,11 +191,18 @@ impl App {
         let stopping = async {
             stop.await;
             info!("stopping");
+            let deadline = Instant::now() + grace;
             front.cancel();
-            front.join(grace).await;
-            handle.stop(true).await;
+            // Half: a client that takes no goodbye must not use up what those have who wait for an answer.
+            front.join(grace / 2).await;
+            if timeout_at(deadline, handle.stop(true)).await.is_err() {
+                warn!("connections are cut off that did not end in time");
+            }
         };
-        let (outcome, ()) = tokio::join!(server, stopping);
+        let outcome = tokio::select! {
+            outcome = server => outcome,
+            () = stopping => Ok(()),
+        };
         self.back.cancel();
         self.back.join(grace).await;
         self.store.close().await;

@@ -40,7 +40,7 @@ async fn a_whole_pairing_says_connected_once_and_after_the_status_that_shows_it(
     app.user("ana").await;
     let mut ana = app.listen("ana").await;
 
-    for event in recorded::file("flows/qr-scan-to-open")["events"].as_array().unwrap() {
+    for event in recorded::file::<serde_json::Value>("flows/qr-scan-to-open")["events"].as_array().unwrap() {
         app.evolution_posts("ana", event["request"]["body"].clone()).await;
     }
 
