@@ -125,6 +125,8 @@ async fn one_event_that_cannot_be_stored_takes_no_other_with_it() {
     );
 
     assert_put_off(&poison, "store_unavailable");
+    let health = app.as_admin("GET", "/health", Value::Null).await;
+    assert_eq!(health.json["ingest"]["failedCommits"], 2, "the batch, then the poison by itself");
     let mut seqs = vec![one.seq(), two.seq()];
     for answer in piled {
         seqs.push(answer.await.unwrap().seq());
