@@ -79,7 +79,8 @@ impl From<Verdict> for Answer {
             Verdict::Stored { seq } => ("stored", Some(seq)),
             Verdict::Duplicate { seq, .. } => ("duplicate", Some(seq)),
             Verdict::Folded { seq } => ("folded", Some(seq)),
-            Verdict::Quarantined => ("quarantined", None),
+            // The second never comes this far: ingest answers it with 503.
+            Verdict::Quarantined | Verdict::QuarantineFull => ("quarantined", None),
         };
         Self { status, seq }
     }
