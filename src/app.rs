@@ -114,7 +114,6 @@ impl App {
         back.spawn("pump", |stop| pumps::bus_to_hub(bus.subscribe(), hub.clone(), clock.clone(), stop));
         back.spawn("retention", |stop| retention::run(store.clone(), clock.clone(), settings.retention.clone(), stop));
         back.spawn("wake", |stop| retention::wake_due(store.clone(), clock.clone(), ingest.clone(), stop));
-        back.spawn("quarantine", |stop| retention::watch_quarantine(store.clone(), ingest.clone(), stop));
         let identity = Data::new(Identity::open(&settings.identity, store.clone(), clock.clone()).await?);
         let door = Data::new(Door::new(&settings.door, settings.limits));
         back.spawn("limits", |stop| sweep_limits(door.clone(), stop));

@@ -79,8 +79,7 @@ impl From<Verdict> for Answer {
             Verdict::Stored { seq } => ("stored", Some(seq)),
             Verdict::Duplicate { seq, .. } => ("duplicate", Some(seq)),
             Verdict::Folded { seq } => ("folded", Some(seq)),
-            // The second never comes this far: ingest answers it with 503.
-            Verdict::Quarantined | Verdict::QuarantineFull => ("quarantined", None),
+            Verdict::Quarantined => ("quarantined", None),
         };
         Self { status, seq }
     }

@@ -9,7 +9,7 @@ pub mod retention;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -56,7 +56,6 @@ pub struct Ingest {
     disk: DiskGauge,
     counts: Arc<Counts>,
     committed: watch::Receiver<i64>,
-    quarantine_full: Arc<AtomicBool>,
 }
 
 /// What became of webhooks since the start.
@@ -102,18 +101,16 @@ impl Ingest {
         let (queue, jobs) = mpsc::channel(config.ingest_queue.max(1));
         let (newest, committed) = watch::channel(store.last_entry_id().await?);
         let counts = Arc::new(Counts::default());
-        let quarantine_full = Arc::new(AtomicBool::new(store.quarantine_is_full().await?));
-        let full = Arc::clone(&quarantine_full);
-        let writer = writer::Writer { store, bus, clock, counts: Arc::clone(&counts), newest, quarantine_full: full };
+        let writer = writer::Writer { store, bus, clock, counts: Arc::clone(&counts), newest };
         tasks.spawn("writer", |stop| writer.run(jobs, stop));
         let room = Arc::new(Semaphore::new(units(config.ingest_queue_bytes) as usize));
-        Ok(Self { queue, room, disk, counts, committed, quarantine_full })
+        Ok(Self { queue, room, disk, counts, committed })
     }
 
     /// Stores a webhook; returns once it is on disk.
     ///
     /// # Errors
-    /// [`Error::Overloaded`], [`Error::DiskNearlyFull`], [`Error::QuarantineFull`], [`Error::Stopping`], [`Error::Store`]; for the two events that
+    /// [`Error::Overloaded`], [`Error::DiskNearlyFull`], [`Error::Stopping`], [`Error::Store`]; for the two events that
     /// hold a wipe always [`Error::EndingNotStored`] instead.
     pub async fn accept(&self, webhook: Webhook, received: Millis) -> Result<Verdict, Error> {
         self.accept_arrival(Arrival { webhook, received, late: false, released: None }).await
@@ -168,23 +165,7 @@ impl Ingest {
         if crate::sabotage::is(crate::sabotage::Sabotage::AckBeforeCommit) {
             return Ok(Verdict::Stored { seq: 0 });
         }
-        match verdict.await.map_err(|_| Error::Stopping)? {
-            Ok(Verdict::QuarantineFull) => Err(Error::QuarantineFull),
-            outcome => outcome,
-        }
-    }
-
-    /// Measures the quarantine: while it is full, webhooks of instances nobody owns get 503. Now and then is enough,
-    /// and it is too much work for each webhook.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn measure_quarantine(&self, store: &Store) -> Result<(), Error> {
-        let full = store.quarantine_is_full().await?;
-        if self.quarantine_full.swap(full, Ordering::Relaxed) != full && full {
-            error!("the quarantine is full: webhooks of instances nobody owns get 503 until it is released or dropped");
-        }
-        Ok(())
+        verdict.await.map_err(|_| Error::Stopping)?
     }
 
     /// Appends what the gateway itself has to say to a user's channel.

@@ -34,19 +34,10 @@ pub struct Arrival {
 /// What became of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    Stored {
-        seq: i64,
-    },
-    Duplicate {
-        seq: i64,
-        differs: bool,
-    },
-    Folded {
-        seq: i64,
-    },
+    Stored { seq: i64 },
+    Duplicate { seq: i64, differs: bool },
+    Folded { seq: i64 },
     Quarantined,
-    /// Of an instance nobody owns, and no more of those are taken in.
-    QuarantineFull,
 }
 
 /// What the gateway itself appends to a user's channel.
@@ -98,31 +89,19 @@ pub struct Plan {
     heads: HashMap<ChannelId, i64>,
     last_id: i64,
     now: Millis,
-    quarantine_full: bool,
     changes: Changes,
 }
 
 impl Plan {
-    pub fn new(known: Known, quarantine_full: bool, now: Millis) -> Self {
+    pub fn new(known: Known, now: Millis) -> Self {
         let changes = Changes { admin_head: known.admin_head, now, ..Changes::default() };
-        Self {
-            subjects: known.subjects,
-            seen: known.seen,
-            heads: known.heads,
-            last_id: known.last_id,
-            now,
-            quarantine_full,
-            changes,
-        }
+        Self { subjects: known.subjects, seen: known.seen, heads: known.heads, last_id: known.last_id, now, changes }
     }
 
     /// Decides one arrival; the order of calls is the order of the log.
     pub fn arrive(&mut self, arrival: &Arrival) -> Verdict {
         let webhook = &arrival.webhook;
         let Some(mut subject) = self.subjects.remove(&webhook.instance) else {
-            if self.quarantine_full {
-                return Verdict::QuarantineFull;
-            }
             self.changes.quarantined.push(quarantined(arrival));
             return Verdict::Quarantined;
         };

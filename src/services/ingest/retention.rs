@@ -29,8 +29,6 @@ const EVERY: Duration = Duration::from_mins(1);
 const BREATH: Duration = Duration::from_millis(20);
 /// Younger rows are never dropped for size (INTERFACE §1).
 const UNTOUCHABLE: Duration = Duration::from_hours(24);
-/// How often the quarantine is measured.
-const MEASURE_EVERY: Duration = Duration::from_secs(10);
 /// How often due instances are woken.
 const WAKE_EVERY: Duration = Duration::from_secs(1);
 /// Instances woken at once.
@@ -75,15 +73,6 @@ pub async fn sweep(store: &Store, clock: &Clock, config: &RetentionConfig) -> Re
         tokio::time::sleep(BREATH).await;
     }
     Ok(dropped)
-}
-
-/// Measures the quarantine now and then, until `stop`.
-pub async fn watch_quarantine(store: Store, ingest: Ingest, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(MEASURE_EVERY)).await.is_some() {
-        if let Err(e) = ingest.measure_quarantine(&store).await {
-            warn!("the quarantine could not be measured: {e}");
-        }
-    }
 }
 
 /// Wakes instances whose state changes by time alone, until `stop`.

@@ -2,7 +2,7 @@
 //! one commit when idle, and batches grow with the load by themselves.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,6 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) counts: Arc<Counts>,
     pub(super) newest: watch::Sender<i64>,
-    pub(super) quarantine_full: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -69,7 +68,6 @@ impl Writer {
 
     async fn commit(&self, jobs: &[Job]) -> Result<Vec<Option<Verdict>>, Error> {
         let now = self.clock.now();
-        let full = self.quarantine_full.load(Ordering::Relaxed);
         let mut wanted = plan::lookups(jobs.iter().filter_map(Job::arrival), now);
         for job in jobs {
             if let Job::Announce { announcement, .. } = job {
@@ -80,7 +78,7 @@ impl Writer {
         let changes = self
             .store
             .commit_batch(&wanted, |known| {
-                let mut plan = Plan::new(known, full, now);
+                let mut plan = Plan::new(known, now);
                 for job in jobs {
                     verdicts.push(match job {
                         Job::Webhook { arrival, .. } => Some(plan.arrive(arrival)),
@@ -129,7 +127,6 @@ impl Counts {
                 Verdict::Duplicate { differs: false, .. } => &self.duplicates,
                 Verdict::Folded { .. } => &self.folded,
                 Verdict::Quarantined => &self.quarantined,
-                Verdict::QuarantineFull => continue,
             };
             counter.fetch_add(1, Ordering::Relaxed);
         }
