@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod clock;
+pub mod connections;
 pub mod jwks;
 pub mod store;
 pub mod tasks;

@@ -1,11 +1,13 @@
 //! The owner of every spawned loop: a name, a stop signal, a join. Nothing in the crate spawns elsewhere.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, error_span, warn};
+use tracing::{Instrument, error, error_span, warn};
 
 /// Background work of one running app. Clones own the same work.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +24,7 @@ impl Tasks {
         W: FnOnce(CancellationToken) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let work = work(self.stop.clone()).instrument(error_span!("task", task.name = name));
+        let work = told_if_it_panics(name, work(self.stop.clone())).instrument(error_span!("task", task.name = name));
         tokio::spawn(self.tracker.track_future(work));
     }
 
@@ -33,7 +35,7 @@ impl Tasks {
         W: FnOnce(CancellationToken) -> F,
         F: Future<Output = ()> + 'static,
     {
-        let work = work(self.stop.clone()).instrument(error_span!("task", task.name = name));
+        let work = told_if_it_panics(name, work(self.stop.clone())).instrument(error_span!("task", task.name = name));
         actix_web::rt::spawn(self.tracker.track_future(work));
     }
 
@@ -54,5 +56,12 @@ impl Tasks {
         if tokio::time::timeout(grace, self.tracker.wait()).await.is_err() {
             warn!(tasks.left = self.tracker.len(), "{} background tasks did not end in time", self.tracker.len());
         }
+    }
+}
+
+/// A loop that is gone does nothing, and says nothing: its end must be seen.
+async fn told_if_it_panics(name: &'static str, work: impl Future<Output = ()>) {
+    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        error!(task.name = name, "the task `{name}` panicked and no longer runs");
     }
 }

@@ -1,6 +1,7 @@
 //! Wiring loops: what floor carries to which.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -28,4 +29,16 @@ pub async fn bus_to_hub(mut batches: Receiver<Arc<[Committed]>>, hub: Hub, clock
             Err(RecvError::Closed) => return,
         }
     }
+}
+
+/// Between two lines about live connections.
+const CENSUS: Duration = Duration::from_mins(1);
+
+/// Tells the log how live delivery fares until `stop`, and at the end once more.
+pub async fn census_to_log(hub: Hub, stop: CancellationToken) {
+    let mut told = hub.census();
+    while stop.run_until_cancelled(tokio::time::sleep(CENSUS)).await.is_some() {
+        told = hub.tell_census(&told);
+    }
+    hub.tell_census(&told);
 }

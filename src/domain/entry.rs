@@ -1,5 +1,7 @@
 //! One row of the event log. A frame is a pure function of it (see [`super::frame`]).
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +10,7 @@ use super::ids::{InstanceName, OrgId, UserId};
 use super::instance::View;
 use super::time::Millis;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Entry {
     /// Commit order in the whole store.
     pub id: i64,
@@ -54,6 +56,27 @@ pub struct QrMark {
     pub expires_at: Millis,
 }
 
+/// Never prints the body: it may be somebody's message.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("id", &self.id)
+            .field("user", &self.user)
+            .field("seq", &self.seq)
+            .field("org", &self.org)
+            .field("admin_seq", &self.admin_seq)
+            .field("instance", &self.instance)
+            .field("event", &self.event)
+            .field("at", &self.at)
+            .field("emitted_at", &self.emitted_at)
+            .field("late", &self.late)
+            .field("folded", &self.folded)
+            .field("outcome", &self.outcome)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
+
 impl Entry {
     /// This row's number on `channel`; `None` when it is not on it.
     pub fn seq_on(&self, channel: &super::channel::Channel) -> Option<i64> {
@@ -63,5 +86,45 @@ impl Entry {
             Channel::Org(org) => self.org.as_ref().filter(|(own, _)| own == org).map(|(_, seq)| *seq),
             Channel::Admin => self.admin_seq,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::instance::Status;
+
+    #[test]
+    fn a_rows_debug_names_no_message_no_number_and_no_person() {
+        let user = UserId::from_subject("ana").unwrap();
+        let view = View {
+            status: Status::Connected,
+            reason: None,
+            is_connected: true,
+            phone_number: Some("5511900000001".into()),
+            profile_name: Some("Loja Central".into()),
+        };
+        let entry = Entry {
+            id: 1,
+            instance: InstanceName::of_user(&user),
+            user,
+            seq: 1,
+            org: None,
+            admin_seq: None,
+            event: EventName::dotted("messages.upsert"),
+            at: Millis(0),
+            emitted_at: Millis(0),
+            late: false,
+            folded: 0,
+            outcome: Some(Outcome { view, qr: None }),
+            body: Bytes::from_static(b"Oi, bom dia"),
+        };
+
+        let shown = format!("{entry:?} {:?}", entry.clone());
+
+        for secret in ["bom dia", "5511900000001", "Loja Central", "79, 105"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+        assert!(shown.contains("body_bytes: 11") && shown.contains("Connected"), "{shown}");
     }
 }

@@ -45,7 +45,7 @@ impl Status {
 }
 
 /// What an instance looks like from outside at one moment: derived from its state, never stored by itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct View {
     pub status: Status,
@@ -55,6 +55,19 @@ pub struct View {
     /// Digits with country code.
     pub phone_number: Option<String>,
     pub profile_name: Option<String>,
+}
+
+/// Names no number and no person.
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View")
+            .field("status", &self.status)
+            .field("reason", &self.reason)
+            .field("is_connected", &self.is_connected)
+            .field("phone_number", &self.phone_number.as_ref().map(|_| "…"))
+            .field("profile_name", &self.profile_name.as_ref().map(|_| "…"))
+            .finish()
+    }
 }
 
 /// A pairing code on show: in the instance's row only, while valid, and never in the log (DESIGN "Log first").

@@ -12,6 +12,7 @@ mod storm;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ pub use facts::Facts;
 pub use standing::reason;
 pub use storm::Storm;
 
-use super::emission::Offset;
+use super::emission::EvolutionClock;
 use super::instance::{Status, View};
 use super::time::Millis;
 
@@ -36,8 +37,7 @@ pub struct State {
     /// Into which log row repeats of `connecting` are counted. Kept by the writer.
     pub storm: Storm,
     /// Evolution's clock as this instance's unproven events show it; see [`super::emission::settle`]. Kept by the writer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub offset: Option<Offset>,
+    pub clock: EvolutionClock,
     /// What the last step showed. Where it differs after a step whose event makes no status frame of its own (a tick,
     /// a folded repeat), the change wants a `zapgate.status`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ pub struct Seen {
 }
 
 /// Something that happened to an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Input {
     /// `instance.create`.
     Created,
@@ -78,6 +78,24 @@ pub enum Input {
     Removed,
     /// Time passed.
     Tick,
+}
+
+/// Names no number and no person.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created => f.write_str("Created"),
+            Self::Connecting => f.write_str("Connecting"),
+            Self::Opened { .. } => f.write_str("Opened"),
+            Self::Qr { hash } => f.debug_struct("Qr").field("hash", hash).finish(),
+            Self::QrLimit => f.write_str("QrLimit"),
+            Self::Closed { code } => f.debug_struct("Closed").field("code", code).finish(),
+            Self::Ended { code, cause } => f.debug_struct("Ended").field("code", code).field("cause", cause).finish(),
+            Self::LoggedOut => f.write_str("LoggedOut"),
+            Self::Removed => f.write_str("Removed"),
+            Self::Tick => f.write_str("Tick"),
+        }
+    }
 }
 
 /// Who ended a session with 401 (CONTRACT §3.2).

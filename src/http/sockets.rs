@@ -22,6 +22,7 @@ use super::listening::{Admitted, expiry};
 use crate::adapters::tasks::Tasks;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
+use crate::sabotage::SocketCount;
 use crate::services::live::{Listener, Live};
 
 /// The subprotocol this version speaks.
@@ -65,14 +66,19 @@ pub async fn upgrade(
         .map_err(|_| Error::bad_input("upgrade", "is not a WebSocket handshake of version 13"))?;
     let stream = stream.max_frame_size(MAX_FRAME_BYTES);
     tasks.spawn_local("socket", |stop| async move {
+        let mut visit = live.hub().enter(&admitted.channel);
         let ended = tokio::select! {
             ended = converse(session.clone(), stream, admitted, &live, patience) => ended,
-            () = revoked => Some(reason(Close::EXPIRED)),
-            () = stop.cancelled() => Some(reason(Close::GOING_AWAY)),
+            () = revoked => Ended::Closed(Close::EXPIRED),
+            () = stop.cancelled() => Ended::Closed(Close::GOING_AWAY),
         };
-        if ended.is_some() {
+        if let Ended::Closed(close) = ended {
+            visit.end(close);
+        }
+        drop(visit);
+        if let Some(reason) = ended.reason() {
             // Whoever does not take even this is cut off.
-            let _ = timeout(patience.write, session.close(ended)).await;
+            let _ = timeout(patience.write, session.close(Some(reason))).await;
         }
     });
     Ok(response)
@@ -92,18 +98,42 @@ async fn gauged(req: &HttpRequest, payload: web::Payload) -> Result<web::Payload
     web::Payload::from_request(req, &mut measured).await.map_err(|_| Error::Internal("a payload that is always there"))
 }
 
-/// Runs the socket until one side ends it; the reason to close with, or `None` when the client is gone.
+/// How a socket ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ended {
+    /// The client is gone.
+    Gone,
+    /// The client said goodbye, in these words, which are said back.
+    Left(CloseReason),
+    /// We end it.
+    Closed(Close),
+}
+
+impl Ended {
+    /// What to close with, if anybody still listens.
+    fn reason(self) -> Option<CloseReason> {
+        match self {
+            Self::Gone => None,
+            Self::Left(said) => Some(said),
+            Self::Closed(Close { code, reason }) => {
+                Some(CloseReason { code: CloseCode::from(code), description: Some(reason.to_owned()) })
+            }
+        }
+    }
+}
+
+/// Runs the socket until one side ends it.
 async fn converse(
     session: Session,
     stream: MessageStream,
     admitted: Admitted,
     live: &Arc<Live>,
     patience: Patience,
-) -> Option<CloseReason> {
+) -> Ended {
     let _place = match &admitted.user {
         Some(user) => match live.hub().admit(user) {
             Some(place) => Some(place),
-            None => return Some(reason(Close::TOO_MANY)),
+            None => return Ended::Closed(Close::TOO_MANY),
         },
         None => None,
     };
@@ -111,24 +141,25 @@ async fn converse(
         Ok(listener) => listener,
         Err(e) => {
             warn!(error = &e as &dyn std::error::Error, "a live channel could not be opened");
-            return Some(reason(Close::GOING_AWAY));
+            return Ended::Closed(Close::GOING_AWAY);
         }
     };
     tokio::select! {
         ended = read(stream, session.clone(), patience) => ended,
         ended = write(session, listener, patience) => ended,
-        () = expiry(admitted.expires_at, live.clock().now()) => Some(reason(Close::EXPIRED)),
+        () = expiry(admitted.expires_at, live.clock().now()) => Ended::Closed(Close::EXPIRED),
     }
 }
 
-async fn write(mut session: Session, mut listener: Listener, patience: Patience) -> Option<CloseReason> {
+async fn write(mut session: Session, mut listener: Listener, patience: Patience) -> Ended {
     let mut pings = interval_at(Instant::now() + patience.ping, patience.ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count = SocketCount::default();
     loop {
         let text = tokio::select! {
             frame = listener.next() => match frame {
-                Ok(frame) => Some(frame.text),
-                Err(close) => return Some(reason(close)),
+                Ok(frame) => Some(count.renumber(frame.text)),
+                Err(close) => return Ended::Closed(close),
             },
             _ = pings.tick() => None,
         };
@@ -137,37 +168,33 @@ async fn write(mut session: Session, mut listener: Listener, patience: Patience)
         tokio::select! {
             sent = timeout(patience.write, session.send(message)) => match sent {
                 Ok(Ok(())) => {}
-                Ok(Err(_closed)) => return None,
-                Err(_stuck) => return Some(reason(Close::SLOW)),
+                Ok(Err(_closed)) => return Ended::Gone,
+                Err(_stuck) => return Ended::Closed(Close::SLOW),
             },
-            () = overflowed => return Some(reason(Close::SLOW)),
+            () = overflowed => return Ended::Closed(Close::SLOW),
         }
     }
 }
 
-async fn read(mut stream: MessageStream, mut session: Session, patience: Patience) -> Option<CloseReason> {
+async fn read(mut stream: MessageStream, mut session: Session, patience: Patience) -> Ended {
     let mut heard = Heard::new(Instant::now());
     loop {
         let message = match timeout(patience.silence, stream.next()).await {
-            Err(_silent) => return Some(reason(Close::SILENT)),
-            Ok(None) => return None,
+            Err(_silent) => return Ended::Closed(Close::SILENT),
+            Ok(None) => return Ended::Gone,
             // Too large, or not the protocol: in either case not a client of ours.
-            Ok(Some(Err(_))) => return Some(reason(Close::POLICY)),
+            Ok(Some(Err(_))) => return Ended::Closed(Close::POLICY),
             Ok(Some(Ok(message))) => message,
         };
         let answer = match heard.take(message, Instant::now()) {
             Ok(None) => continue,
             Ok(Some(answer)) => answer,
-            Err(ended) => return Some(ended),
+            Err(ended) => return ended,
         };
         match timeout(patience.write, session.send(answer)).await {
             Ok(Ok(())) => {}
-            Ok(Err(_closed)) => return None,
-            Err(_stuck) => return Some(reason(Close::SLOW)),
+            Ok(Err(_closed)) => return Ended::Gone,
+            Err(_stuck) => return Ended::Closed(Close::SLOW),
         }
     }
-}
-
-fn reason(close: Close) -> CloseReason {
-    CloseReason { code: CloseCode::from(close.code), description: Some(close.reason.to_owned()) }
 }

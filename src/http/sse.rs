@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::listening::{Admitted, expiry};
 use crate::domain::channel::{Epoch, Position};
+use crate::domain::close::Close;
 use crate::domain::error::Error;
+use crate::services::hub::census::Visit;
 use crate::services::hub::{Admission, Frame};
 use crate::services::live::{Listener, Live};
 
@@ -41,16 +43,17 @@ pub async fn stream(
         None => None,
     };
     let from = last_event_id(req).or(admitted.from);
+    let visit = live.hub().enter(&admitted.channel);
     let listener = live.listen(admitted.channel, from.as_ref()).await?;
     let expired = expiry(admitted.expires_at, live.clock().now());
     let ended = Box::pin(async move {
         tokio::select! {
-            () = revoked => {}
-            () = expired => {}
-            () = stop.cancelled() => {}
+            () = revoked => Close::EXPIRED,
+            () = expired => Close::EXPIRED,
+            () = stop.cancelled() => Close::GOING_AWAY,
         }
     });
-    let events = stream::unfold(Reader { listener, ended, _place: place }, next_event);
+    let events = stream::unfold(Reader { listener, ended, visit, _place: place }, next_event);
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/event-stream"))
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -61,18 +64,22 @@ pub async fn stream(
 
 struct Reader {
     listener: Listener,
-    ended: LocalBoxFuture<'static, ()>,
+    ended: LocalBoxFuture<'static, Close>,
+    visit: Visit,
     _place: Option<Admission>,
 }
 
 async fn next_event(mut reader: Reader) -> Option<(Result<Bytes, Error>, Reader)> {
     let next = tokio::select! {
         next = timeout(PING_EVERY, reader.listener.next()) => next,
-        () = &mut reader.ended => return None,
+        close = &mut reader.ended => Ok(Err(close)),
     };
     let event = match next {
         Ok(Ok(frame)) => event(reader.listener.epoch(), &frame),
-        Ok(Err(_close)) => return None,
+        Ok(Err(close)) => {
+            reader.visit.end(close);
+            return None;
+        }
         Err(_quiet) => Bytes::from_static(b":\n\n"),
     };
     Some((Ok(event), reader))

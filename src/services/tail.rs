@@ -31,11 +31,16 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// All rows up to this id have been looked at: the next page begins after it.
     pub seen: i64,
+    /// Nothing followed `seen` when it was read; only then is there something to wait for.
+    pub at_end: bool,
 }
 
 /// Rows of one read; a page is made of several while it is small, so that rows with pictures do not add up.
 const READ_ROWS: i64 = 25;
 const PAGE_BYTES: usize = 4 << 20;
+/// How long one page may look for what its filter lets through. What was passed over is told by the cursor, so that the
+/// next page goes on from there.
+const SEARCH: Duration = Duration::from_secs(5);
 
 impl Tail {
     pub fn new(store: Store, epoch: Epoch, committed: watch::Receiver<i64>, stop: CancellationToken) -> Self {
@@ -53,7 +58,7 @@ impl Tail {
         loop {
             committed.mark_unchanged();
             let page = self.page(after, filter, limit).await?;
-            if !page.entries.is_empty() || wait.is_zero() {
+            if !page.entries.is_empty() || wait.is_zero() || !page.at_end {
                 return Ok(page);
             }
             after = page.seen;
@@ -69,23 +74,18 @@ impl Tail {
     }
 
     async fn page(&self, after: i64, filter: &TailFilter, limit: i64) -> Result<Page, Error> {
-        // Read before the rows: everything up to it will have been looked at when they end early.
-        let head = self.store.last_entry_id().await?;
-        let (mut entries, mut seen, mut bytes) = (Vec::new(), after, 0);
+        let until = Instant::now() + SEARCH;
+        let mut page = Page { entries: Vec::new(), seen: after, at_end: false };
+        let mut bytes = 0;
         loop {
-            let room = limit - i64::try_from(entries.len()).unwrap_or(limit);
-            if room <= 0 || bytes > PAGE_BYTES {
-                return Ok(Page { entries, seen });
+            let room = limit - i64::try_from(page.entries.len()).unwrap_or(limit);
+            if room <= 0 || bytes > PAGE_BYTES || page.at_end || Instant::now() >= until {
+                return Ok(page);
             }
-            let asked = room.min(READ_ROWS);
-            let read = self.store.entries_after(seen, filter, asked).await?;
-            let ended = i64::try_from(read.len()).is_ok_and(|rows| rows < asked);
-            seen = read.last().map_or(seen, |entry| entry.id);
-            bytes += read.iter().map(|entry| entry.body.len()).sum::<usize>();
-            entries.extend(read);
-            if ended {
-                return Ok(Page { entries, seen: seen.max(head) });
-            }
+            let read = self.store.entries_after(page.seen, filter, room.min(READ_ROWS)).await?;
+            bytes += read.entries.iter().map(|entry| entry.body.len()).sum::<usize>();
+            page.entries.extend(read.entries);
+            (page.seen, page.at_end) = (read.seen, read.at_end);
         }
     }
 

@@ -23,7 +23,7 @@ mod sessions;
 
 use std::fmt;
 
-pub use history::{Answer, Channel, Frame, Hello, History, Listener, Sent, Since, Trace};
+pub use history::{Answer, Channel, Frame, Hello, History, Listener, Sent, Session, Since, Trace};
 
 /// One broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]

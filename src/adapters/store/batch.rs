@@ -133,18 +133,35 @@ const RECENT_DAYS: i64 = 3;
 /// Rows per statement, largest first: few distinct statements, so that each stays prepared.
 const CHUNKS: [usize; 4] = [64, 16, 4, 1];
 
+/// Why nothing of a batch was stored.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It could not even begin, for instance because another process has locked the database: nothing in the batch is
+    /// at fault, and no part of it would fare better alone.
+    NotBegun(Error),
+    /// Something in it may be at fault.
+    Failed(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(cause: Error) -> Self {
+        Self::Failed(cause)
+    }
+}
+
 impl Store {
     /// Commits one batch. Nothing of it is stored when this fails.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Refusal`], always of [`Error::Store`].
     pub async fn commit_batch(
         &self,
         lookups: &Lookups,
         decide: impl FnOnce(Known) -> Changes,
-    ) -> Result<Changes, Error> {
+    ) -> Result<Changes, Refusal> {
         let failed = |e: sqlx::Error| Error::store("committing a batch", e);
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let begun = self.write.begin_with("BEGIN IMMEDIATE").await;
+        let mut tx = begun.map_err(|e| Refusal::NotBegun(Error::store("beginning a batch", e)))?;
         let known = known(&mut tx, lookups).await?;
         let changes = decide(known);
         write(&mut tx, &changes, lookups.today).await.map_err(failed)?;

@@ -36,9 +36,14 @@ const ON_ADMIN: &str = concat!(
 );
 const TAIL: &str = concat!(
     entry_columns!(),
-    "WHERE e.id > $1 AND ($2 IS NULL OR e.instance_name = $2) AND ($3 IS NULL OR e.event = $3) \
-     AND ($4 IS NULL OR u.name = $4) ORDER BY e.id LIMIT $5"
+    "WHERE e.id > $1 AND e.id <= $2 AND ($3 IS NULL OR e.instance_name = $3) AND ($4 IS NULL OR e.event = $4) \
+     AND ($5 IS NULL OR u.name = $5) ORDER BY e.id LIMIT $6"
 );
+/// The last row of the next window: by rows, not by numbers, so that what retention dropped costs nothing.
+const TAIL_WINDOW: &str = "SELECT MAX(id), COUNT(*) FROM (SELECT id FROM events WHERE id > $1 ORDER BY id LIMIT $2)";
+
+/// Rows one read of the tail looks at, however few a filter lets through: no reader may pin the write-ahead log.
+const WINDOW_ROWS: i64 = 1000;
 
 /// What the tail of all events is narrowed to; `None` is everything.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +51,23 @@ pub struct TailFilter {
     pub instance: Option<String>,
     pub event: Option<String>,
     pub user: Option<String>,
+}
+
+impl TailFilter {
+    /// Lets everything through.
+    fn is_open(&self) -> bool {
+        self.instance.is_none() && self.event.is_none() && self.user.is_none()
+    }
+}
+
+/// What one read of the tail found.
+#[derive(Clone, Debug)]
+pub struct TailRead {
+    pub entries: Vec<Entry>,
+    /// All rows up to this id have been looked at.
+    pub seen: i64,
+    /// No row follows `seen`, as of this read.
+    pub at_end: bool,
 }
 
 impl Store {
@@ -70,21 +92,31 @@ impl Store {
         rows.into_iter().map(Entry::try_from).collect()
     }
 
-    /// Rows of all channels committed after `after`, in commit order.
+    /// Rows of all channels committed after `after`, in commit order: at most `limit`, and of a bounded stretch of the
+    /// log, so that with a filter few or none may come although more follow.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn entries_after(&self, after: i64, filter: &TailFilter, limit: i64) -> Result<Vec<Entry>, Error> {
-        let rows: Vec<EntryRow> = sqlx::query_as(TAIL)
+    pub async fn entries_after(&self, after: i64, filter: &TailFilter, limit: i64) -> Result<TailRead, Error> {
+        let failed = |e: sqlx::Error| Error::store("reading the tail", e);
+        let window = if filter.is_open() { limit } else { WINDOW_ROWS };
+        let (last, rows): (Option<i64>, i64) =
+            sqlx::query_as(TAIL_WINDOW).bind(after).bind(window).fetch_one(&self.read).await.map_err(failed)?;
+        let Some(last) = last else { return Ok(TailRead { entries: Vec::new(), seen: after, at_end: true }) };
+        let found: Vec<EntryRow> = sqlx::query_as(TAIL)
             .bind(after)
+            .bind(last)
             .bind(&filter.instance)
             .bind(&filter.event)
             .bind(&filter.user)
             .bind(limit)
             .fetch_all(&self.read)
             .await
-            .map_err(|e| Error::store("reading the tail", e))?;
-        rows.into_iter().map(Entry::try_from).collect()
+            .map_err(failed)?;
+        let cut = i64::try_from(found.len()).is_ok_and(|found| found >= limit);
+        let entries: Vec<Entry> = found.into_iter().map(Entry::try_from).collect::<Result<_, _>>()?;
+        let seen = entries.last().filter(|_| cut).map_or(last, |entry| entry.id);
+        Ok(TailRead { entries, seen, at_end: rows < window && seen == last })
     }
 
     /// The id of the newest row ever committed, also when retention has dropped it; 0 in a new store.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use actix_ws::{CloseCode, CloseReason, Item, Message};
+use actix_ws::{CloseCode, Item, Message};
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{MAX_FRAME_BYTES, reason};
+use super::{Ended, MAX_FRAME_BYTES};
 use crate::domain::close::Close;
 
 /// Client frames of any kind in one second.
@@ -31,24 +31,24 @@ impl Heard {
     ///
     /// # Errors
     /// Why the socket ends: the client says so, or it said too much.
-    pub(super) fn take(&mut self, message: Message, now: Instant) -> Result<Option<Message>, CloseReason> {
+    pub(super) fn take(&mut self, message: Message, now: Instant) -> Result<Option<Message>, Ended> {
         if now.duration_since(self.second_began) >= Duration::from_secs(1) {
             (self.second_began, self.frames) = (now, 0);
         }
         self.frames += 1;
         if self.frames > MAX_FRAMES_PER_S {
-            return Err(reason(Close::POLICY));
+            return Err(Ended::Closed(Close::POLICY));
         }
         match message {
             Message::Text(text) => Ok(answer(text.as_bytes())),
             Message::Continuation(item) => Ok(self.assemble(item)?.and_then(|whole| answer(&whole))),
             Message::Ping(payload) => Ok(Some(Message::Pong(payload))),
-            Message::Close(said) => Err(said.unwrap_or_else(|| CloseCode::Normal.into())),
+            Message::Close(said) => Err(Ended::Left(said.unwrap_or_else(|| CloseCode::Normal.into()))),
             Message::Binary(_) | Message::Pong(_) | Message::Nop => Ok(None),
         }
     }
 
-    fn assemble(&mut self, item: Item) -> Result<Option<Bytes>, CloseReason> {
+    fn assemble(&mut self, item: Item) -> Result<Option<Bytes>, Ended> {
         let (fragment, last) = match item {
             Item::FirstText(bytes) | Item::FirstBinary(bytes) => {
                 self.fragments.clear();
@@ -58,7 +58,7 @@ impl Heard {
             Item::Last(bytes) => (bytes, true),
         };
         if self.fragments.len() + fragment.len() > MAX_FRAME_BYTES {
-            return Err(reason(Close::POLICY));
+            return Err(Ended::Closed(Close::POLICY));
         }
         self.fragments.extend_from_slice(&fragment);
         Ok(last.then(|| self.fragments.split().freeze()))
@@ -107,7 +107,7 @@ mod tests {
             heard.take(text("x"), now).unwrap();
         }
 
-        assert_eq!(heard.take(text("x"), now).unwrap_err(), reason(Close::POLICY));
+        assert_eq!(heard.take(text("x"), now).unwrap_err(), Ended::Closed(Close::POLICY));
     }
 
     #[test]
@@ -128,6 +128,9 @@ mod tests {
         let half = Bytes::from(vec![b'x'; MAX_FRAME_BYTES / 2 + 1]);
         heard.take(Message::Continuation(Item::FirstText(half.clone())), now).unwrap();
 
-        assert_eq!(heard.take(Message::Continuation(Item::Continue(half)), now).unwrap_err(), reason(Close::POLICY));
+        assert_eq!(
+            heard.take(Message::Continuation(Item::Continue(half)), now).unwrap_err(),
+            Ended::Closed(Close::POLICY)
+        );
     }
 }

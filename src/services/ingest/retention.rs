@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Ingest;
+use super::{Ingest, QuarantineGauge};
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
 use crate::domain::error::Error;
@@ -14,11 +15,11 @@ use crate::domain::ids::InstanceName;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct RetentionConfig {
-    /// Days that the event log is kept. Default 30.
+    /// Days that the event log is kept.
     #[arg(long, env = "EVENT_RETENTION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub event_retention_days: u32,
-    /// Bytes the database may use before the oldest events go, whichever comes first. Default 20 GiB. Rows younger
-    /// than 24 hours are never dropped for size; 0 means no limit.
+    /// Bytes the database may use before the oldest events go, whichever comes first. 20 GiB unless set; 0 means
+    /// no limit. Rows younger than 24 hours are never dropped for size.
     #[arg(long, env = "EVENT_RETENTION_BYTES", default_value_t = 20 << 30)]
     pub event_retention_bytes: u64,
 }
@@ -36,8 +37,17 @@ const WAKES: i64 = 200;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Drops what is old until `stop`.
-pub async fn run(store: Store, clock: Clock, config: RetentionConfig, stop: CancellationToken) {
+pub async fn run(
+    store: Store,
+    clock: Clock,
+    config: RetentionConfig,
+    quarantine: QuarantineGauge,
+    stop: CancellationToken,
+) {
     while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+        if let Err(e) = quarantine.read(&store).await {
+            warn!("the quarantine could not be measured: {e}");
+        }
         match stop.run_until_cancelled(sweep(&store, &clock, &config)).await {
             Some(Ok(0)) | None => {}
             Some(Ok(dropped)) => info!(events.dropped = dropped, "{dropped} old events were dropped from the log"),
@@ -72,23 +82,31 @@ pub async fn sweep(store: &Store, clock: &Clock, config: &RetentionConfig) -> Re
         dropped += went;
         tokio::time::sleep(BREATH).await;
     }
+    store.empty_wal().await?;
     Ok(dropped)
 }
 
 /// Wakes instances whose state changes by time alone, until `stop`.
 pub async fn wake_due(store: Store, clock: Clock, ingest: Ingest, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(WAKE_EVERY)).await.is_some() {
-        let due = match store.due_wakes(clock.now(), WAKES).await {
-            Ok(due) => due,
-            Err(e) => {
-                warn!("due instances could not be read: {e}");
-                continue;
-            }
-        };
-        for name in due.iter().filter_map(|name| InstanceName::parse(name).ok()) {
-            if let Err(e) = ingest.wake(name).await {
-                warn!("an instance could not be woken: {e}");
-            }
+        if let Err(e) = wake_once(&store, &clock, &ingest).await {
+            warn!("due instances could not be read: {e}");
         }
     }
+}
+
+/// One look: wakes what is due, all at once, so that a whole drop is a few commits. How many were due.
+///
+/// # Errors
+/// [`Error::Store`] when what is due can't be read; one that can't be woken is logged, and due again at the next look.
+pub async fn wake_once(store: &Store, clock: &Clock, ingest: &Ingest) -> Result<usize, Error> {
+    let due = store.due_wakes(clock.now(), WAKES).await?;
+    let names = due.iter().filter_map(|name| InstanceName::parse(name).ok());
+    let woken = join_all(names.map(|name| ingest.wake(name))).await;
+    let failed = woken.iter().filter_map(|woken| woken.as_ref().err());
+    if let Some(first) = failed.clone().next() {
+        let failed = failed.count();
+        warn!(instances.failed = failed, "{failed} instances could not be woken and are tried again: {first}");
+    }
+    Ok(due.len())
 }

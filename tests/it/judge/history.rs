@@ -112,18 +112,23 @@ impl Frame {
             seq,
             event: word("id").filter(|_| names_itself),
             user: data["instanceName"].as_str().and_then(|name| name.strip_prefix("user_")).map(str::to_owned),
-            shows_code: ["qrCode", "pairingCode"].iter().any(|key| !data[*key].is_null()),
+            shows_code: CODES.iter().any(|key| !data[*key].is_null()) || (kind == "qrcode" && !data["code"].is_null()),
             print: print_of(&kind, data),
             kind,
         })
     }
 }
 
-/// A code is shown only while it is valid, so it is no part of what must stay equal (INTERFACE §4).
+/// Members that let a phone be linked, in any frame.
+const CODES: [&str; 2] = ["qrCode", "pairingCode"];
+
+/// A code is shown only while it is valid, so it is no part of what must stay equal (INTERFACE §4). Of a `qrcode` the
+/// text of the code is one more of its forms; elsewhere `code` is a notification's name.
 fn print_of(kind: &str, data: &Value) -> u64 {
     let mut kept = data.clone();
     if let Some(members) = kept.as_object_mut() {
-        for passing in ["qrCode", "pairingCode", "expired"] {
+        let text = ["code"].into_iter().filter(|_| kind == "qrcode");
+        for passing in CODES.into_iter().chain(["expired"]).chain(text) {
             members.remove(passing);
         }
     }
