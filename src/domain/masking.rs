@@ -21,6 +21,9 @@ const SECRET_NAMES: [&str; 15] = [
     "historysyncnotification",
 ];
 
+/// And whatever ends so: `accessToken`, `client_secret`, `X-Api-Key`.
+const SECRET_ENDINGS: [&str; 4] = ["apikey", "token", "secret", "password"];
+
 /// The text with the values after secret-looking keys replaced by `"***"`. Works on anything, also on JSON that is cut
 /// short: a value runs to its closing quote or bracket, or to the end.
 pub fn mask(text: &str) -> Cow<'_, str> {
@@ -112,7 +115,7 @@ fn value_end(text: &str, start: usize) -> usize {
 
 fn is_secret(name: &str) -> bool {
     let plain: String = name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect();
-    SECRET_NAMES.contains(&plain.as_str())
+    SECRET_NAMES.contains(&plain.as_str()) || SECRET_ENDINGS.iter().any(|ending| plain.ends_with(ending))
 }
 
 #[cfg(test)]
@@ -130,6 +133,7 @@ mod tests {
             (r#"{"keyData":{"0":1,"b":[2,"}"]},"x":1}"#, r#"{"keyData":"***","x":1}"#),
             (r#"{"qrcode":"data:image/png;base64,iV"#, r#"{"qrcode":"***""#),
             (r#"{"apikey":"cut short"#, r#"{"apikey":"***""#),
+            (r#"{"accessToken":"a","X-Api-Key":"b"}"#, r#"{"accessToken":"***","X-Api-Key":"***"}"#),
             (r#"{"text":"apikey","n":1}"#, r#"{"text":"apikey","n":1}"#),
         ] {
             assert_eq!(mask(text), masked);

@@ -210,3 +210,20 @@ async fn what_was_kept_aside_is_for_operators_alone() {
         assert_eq!((refused.status, refused.code()), (403, "admin_only"), "{method} {path}");
     }
 }
+
+#[actix_web::test]
+async fn a_full_quarantine_puts_strangers_off_and_nobody_else() {
+    let mut app = TestApp::start().await;
+    app.user("ana").await;
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
+                INSERT INTO quarantine (instance_name, identity, event, at, body) SELECT 'user_x', i, 'e', 0, '{}' FROM n";
+    sqlx::query(fill).execute(&app.database().await).await.unwrap();
+    app.restart().await;
+
+    let stranger = post_for(&app, "user_y", "messages.upsert/text-conversation").await;
+    let known = post_for(&app, "user_ana", "messages.upsert/text-conversation").await;
+
+    assert_eq!((stranger.status, stranger.code()), (503, "quarantine_full"));
+    assert!(stranger.headers.contains_key("retry-after"));
+    assert_eq!((known.status, known.verdict()), (200, "stored"));
+}

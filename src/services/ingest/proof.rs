@@ -4,6 +4,8 @@
 //! `connect` has a key of its own, derived from the secret, so that a leaked key opens one instance only. The
 //! undivided secret is accepted too, for webhooks set by hand.
 
+use std::convert::Infallible;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::ValueEnum;
@@ -22,7 +24,7 @@ use crate::domain::time::Millis;
 pub struct ProofConfig {
     /// Secrets that prove a webhook, separated by commas: the first signs, all verify. Made once and kept in the
     /// database when unset.
-    #[arg(long, env = "WEBHOOK_SECRET", hide_env_values = true, value_delimiter = ',')]
+    #[arg(long, env = "WEBHOOK_SECRET", hide_env_values = true, value_delimiter = ',', value_parser = trimmed)]
     pub webhook_secret: Vec<SecretString>,
     /// `none` accepts webhooks without any proof; only for closed networks.
     #[arg(long, env = "WEBHOOK_AUTH", value_enum, default_value_t = WebhookAuth::Required)]
@@ -30,6 +32,12 @@ pub struct ProofConfig {
     /// Seconds after its `iat` that a proof is refused; Evolution re-sends for about 20 minutes.
     #[arg(long, env = "WEBHOOK_PROOF_MAX_AGE_S", default_value_t = 3600)]
     pub webhook_proof_max_age_s: u32,
+}
+
+/// Spaces around the commas of a list belong to no secret.
+#[expect(clippy::unnecessary_wraps, reason = "a value parser may fail")]
+fn trimmed(raw: &str) -> Result<SecretString, Infallible> {
+    Ok(SecretString::from(raw.trim()))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -223,6 +231,20 @@ mod tests {
 
         assert!(proofs.check(Presented::Secret("old"), None, NOW).is_ok());
         assert!(proofs.check(Presented::Secret("older"), None, NOW).is_err());
+    }
+
+    #[test]
+    fn a_list_of_secrets_may_have_spaces() {
+        #[derive(clap::Parser)]
+        struct Arguments {
+            #[command(flatten)]
+            proof: ProofConfig,
+        }
+
+        let parsed: Arguments = clap::Parser::parse_from(["zapgate", "--webhook-secret", "new-secret , old-secret"]);
+        let secrets: Vec<&str> = parsed.proof.webhook_secret.iter().map(ExposeSecret::expose_secret).collect();
+
+        assert_eq!(secrets, ["new-secret", "old-secret"]);
     }
 
     #[test]
