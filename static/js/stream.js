@@ -56,7 +56,16 @@ export class Stream {
       this.#paint(known);
       return;
     }
-    this.#add({ type: 'message', key, data, late: Boolean(late), status: null, edited: false, deleted: false, reactions: new Map() });
+    this.#add({
+      type: 'message',
+      key,
+      data,
+      late: Boolean(late),
+      status: null,
+      edited: false,
+      deleted: false,
+      reactions: new Map(),
+    });
   }
 
   /** Puts an emoji on the message it is for, one for each person; an empty one takes it back. */

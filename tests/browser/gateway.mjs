@@ -130,7 +130,11 @@ const recorded = (name) =>
 
 async function until(holds, what) {
   const end = Date.now() + 15_000;
-  while (!(await Promise.resolve().then(holds).catch(() => false))) {
+  while (
+    !(await Promise.resolve()
+      .then(holds)
+      .catch(() => false))
+  ) {
     if (Date.now() > end) throw new Error(`waited 15 s for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
