@@ -42,7 +42,7 @@ pub struct State {
     /// a folded repeat), the change wants a `zapgate.status`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
-    /// Why nothing happens on a connection that has no reason of its own, for example `evolution_not_configured`.
+    /// Why nothing has happened yet, for example `evolution_not_configured`; any event of its own says more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -145,7 +145,7 @@ impl State {
     /// What the outside sees at `now`.
     pub fn view(&self, now: Millis) -> View {
         let mut view = self.facts.view(now);
-        if view.status == Status::Disconnected && view.reason.is_none() {
+        if self.facts == Facts::default() {
             view.reason.clone_from(&self.hint);
         }
         view
