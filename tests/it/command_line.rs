@@ -129,7 +129,7 @@ fn a_port_in_use_is_a_failure_that_says_so() {
 
     assert_eq!(said.code, 1, "{}", said.err);
     let line = said.err.lines().last().unwrap();
-    assert!(line.starts_with("zapgate: ") && line.contains(&port) && line.contains("in use"), "{}", said.err);
+    assert!(line.starts_with("zapgate: ") && line.contains(&port) && line.contains("taken"), "{}", said.err);
 }
 
 #[actix_web::test]
