@@ -16,7 +16,7 @@ RUN apt-get update \
     && install -d -o zapgate -g zapgate -m 0700 /data
 COPY --from=build /zapgate /usr/local/bin/zapgate
 # HOST=:: also takes IPv4. On an address that others reach, the server starts only with ADMIN_TOKEN, JWT_SECRET or
-# JWKS_URL set, and with WEBHOOK_URL as soon as EVOLUTION_API_URL is.
+# JWKS_URL set.
 ENV HOST=:: \
     PORT=8080 \
     DATABASE_URL=sqlite:///data/zapgate.db \

@@ -14,7 +14,8 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
-use tracing::info;
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::AppExt;
 
@@ -113,8 +114,10 @@ impl App {
         let instances = Instances::load(store.clone(), ingest.clone(), clock.clone()).await?;
         let hub = Hub::new(settings.hub.clone());
         back.spawn("pump", |stop| pumps::bus_to_hub(bus.subscribe(), hub.clone(), clock.clone(), stop));
+        back.spawn("retention", |stop| {
+            retention::run(store.clone(), clock.clone(), settings.retention.clone(), ingest.quarantine().clone(), stop)
+        });
         back.spawn("census", |stop| pumps::census_to_log(hub.clone(), stop));
-        back.spawn("retention", |stop| retention::run(store.clone(), clock.clone(), settings.retention.clone(), stop));
         back.spawn("wake", |stop| retention::wake_due(store.clone(), clock.clone(), ingest.clone(), stop));
         let identity = Data::new(Identity::open(&settings.identity, store.clone(), clock.clone()).await?);
         let door = Data::new(Door::new(&settings.door, settings.limits));
@@ -153,6 +156,8 @@ impl App {
             ActixApp::new()
                 .wrap(from_fn(panics::catch))
                 .wrap(cors::allowing(&parts.origins))
+                .wrap(from_fn(cors::explained))
+                .wrap(http::hardening())
                 .wrap(TracingLogger::<RequestSpan>::new())
                 .into_utoipa_app()
                 .configure(http::routes)
@@ -186,11 +191,18 @@ impl App {
         let stopping = async {
             stop.await;
             info!("stopping");
+            let deadline = Instant::now() + grace;
             front.cancel();
-            front.join(grace).await;
-            handle.stop(true).await;
+            // Half: a client that takes no goodbye must not use up what those have who wait for an answer.
+            front.join(grace / 2).await;
+            if timeout_at(deadline, handle.stop(true)).await.is_err() {
+                warn!("connections are cut off that did not end in time");
+            }
         };
-        let (outcome, ()) = tokio::join!(server, stopping);
+        let outcome = tokio::select! {
+            outcome = server => outcome,
+            () = stopping => Ok(()),
+        };
         self.back.cancel();
         self.back.join(grace).await;
         self.store.close().await;

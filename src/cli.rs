@@ -7,7 +7,8 @@ mod token;
 
 use std::io::Write;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Arg, Command as Usage, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Settings;
 use crate::telemetry::LogConfig;
@@ -20,7 +21,7 @@ pub struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     serve: Settings,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Logs")]
     log: LogConfig,
 }
 
@@ -30,9 +31,10 @@ enum Command {
     Serve(Box<Settings>),
     /// Run a server in a throwaway folder with three sample users and recorded events; prints a URL to open.
     Demo(Box<demo::DemoArgs>),
-    /// Mint a user's token with the configured secret.
+    /// Mint a user's token with `JWT_SECRET`, or with the secret kept in the database.
     Token(Box<token::TokenArgs>),
-    /// Print the `OpenAPI` document.
+    // clap shows this as it stands: no backticks around a name.
+    #[command(about = "Print the OpenAPI 3.1 document")]
     Openapi,
 }
 
@@ -51,9 +53,24 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 impl Cli {
+    /// What was asked, by options and environment; says what is wrong, or the help, and ends the process if need be. A
+    /// variable that is set but empty counts as unset, as compose files and panels leave them.
+    pub fn read() -> Self {
+        let matches = empty_is_unset(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit())
+    }
+
     pub fn log(&self) -> &LogConfig {
         &self.log
     }
+}
+
+fn empty_is_unset(usage: Usage) -> Usage {
+    let forget = |arg: Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        if value.is_some_and(|value| value.is_empty()) { arg.env(Resettable::Reset) } else { arg }
+    };
+    usage.mut_args(forget).mut_subcommands(empty_is_unset)
 }
 
 /// Runs the command to its end.

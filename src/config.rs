@@ -1,7 +1,8 @@
 //! All settings of a server: flags and environment, checked as a whole before anything opens. Each part's own settings
 //! stand beside the part; here they are put together.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,41 +19,42 @@ use crate::services::ingest::retention::RetentionConfig;
 
 /// Everything `zapgate serve` can be told. Every option is also an environment variable.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Server")]
 pub struct Settings {
     #[command(flatten)]
     pub listen: ListenConfig,
     /// Where the data is: `sqlite://path/to/file.db`. Made and migrated at the start.
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite://zapgate.db")]
     pub database_url: String,
-    /// This gateway's base URL as Evolution reaches it. Default `http://HOST:PORT`.
-    #[arg(long, env = "WEBHOOK_URL")]
+    /// This gateway's base URL as Evolution reaches it. Unset: `http://HOST:PORT`.
+    #[arg(long, env = "WEBHOOK_URL", value_parser = parse_url)]
     pub webhook_url: Option<Url>,
-    #[command(flatten)]
-    pub identity: IdentityConfig,
-    #[command(flatten)]
-    pub door: DoorConfig,
-    #[command(flatten)]
-    pub limits: LimitsConfig,
-    #[command(flatten)]
-    pub ingest: IngestConfig,
-    #[command(flatten)]
-    pub proof: ProofConfig,
-    #[command(flatten)]
-    pub retention: RetentionConfig,
-    #[command(flatten)]
-    pub hub: HubConfig,
-    /// Seconds that a stopping server gives its sockets and its queue. Default 10.
+    /// Seconds that a stopping server gives its sockets and its queue.
     #[arg(long, env = "SHUTDOWN_GRACE_S", default_value_t = 10)]
     pub shutdown_grace_s: u32,
+    #[command(flatten, next_help_heading = "Who may call")]
+    pub identity: IdentityConfig,
+    #[command(flatten, next_help_heading = "Who may call")]
+    pub door: DoorConfig,
+    #[command(flatten, next_help_heading = "Who may call")]
+    pub limits: LimitsConfig,
+    #[command(flatten, next_help_heading = "Webhooks")]
+    pub proof: ProofConfig,
+    #[command(flatten, next_help_heading = "Webhooks")]
+    pub ingest: IngestConfig,
+    #[command(flatten, next_help_heading = "Event log")]
+    pub retention: RetentionConfig,
+    #[command(flatten, next_help_heading = "Live")]
+    pub hub: HubConfig,
 }
 
 /// Where the server listens.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ListenConfig {
-    /// Address to listen on; `::` or `0.0.0.0` for all. Default 127.0.0.1.
+    /// Address to listen on; `::` or `0.0.0.0` for all.
     #[arg(long, env = "HOST", default_value = "127.0.0.1", value_parser = parse_host)]
     pub host: IpAddr,
-    /// Port to listen on; 0 takes a free one. Default 8080.
+    /// Port to listen on; 0 takes a free one.
     #[arg(long, env = "PORT", default_value_t = 8080)]
     pub port: u16,
 }
@@ -61,6 +63,24 @@ impl ListenConfig {
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
     }
+
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// One line for the operator.
+    pub fn bind(&self) -> Result<TcpListener, String> {
+        let Self { host, port } = self;
+        TcpListener::bind(self.address()).map_err(|cause| match cause.kind() {
+            ErrorKind::AddrInUse => {
+                format!("PORT: {port} is taken by another program; choose another, or --port 0 for a free one")
+            }
+            ErrorKind::AddrNotAvailable => {
+                format!("HOST: {host} is no address of this machine; example: HOST=127.0.0.1")
+            }
+            ErrorKind::PermissionDenied => format!("PORT: {port} may not be taken by this user; example: PORT=8080"),
+            _ => format!("HOST, PORT: can't listen on {}: {cause}", self.address()),
+        })
+    }
 }
 
 fn parse_host(raw: &str) -> Result<IpAddr, String> {
@@ -68,6 +88,10 @@ fn parse_host(raw: &str) -> Result<IpAddr, String> {
         "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
         raw => raw.parse().map_err(|_| String::from("must be an IP address, for example 127.0.0.1 or ::")),
     }
+}
+
+fn parse_url(raw: &str) -> Result<Url, String> {
+    raw.parse().map_err(|_| String::from("must be an http or https URL, for example https://zapgate.example.com"))
 }
 
 /// A wildcard means loopback when one wants to connect to it.

@@ -16,6 +16,8 @@ pub mod span;
 pub mod sse;
 pub mod webhook;
 
+use actix_web::http::header;
+use actix_web::middleware::DefaultHeaders;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_actix_web::AppExt;
@@ -33,6 +35,16 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(api::tokens::routes); //       POST   /api/tokens, /api/users/{user_id}/revoke
     cfg.configure(api::aside::routes); //        …      /api/dead-letters[/…], /api/quarantine[/…]
     cfg.configure(api::operations::routes); //   GET    /health, /ready, /openapi.json
+}
+
+/// What every answer carries that says nothing else of it: tokens, codes to scan and people's messages stay in no cache,
+/// nothing is guessed to be a page, and no address leaks to another site. The page's own files are stricter still.
+pub fn hardening() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add((header::CACHE_CONTROL, "no-store"))
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+        .add((header::X_FRAME_OPTIONS, "DENY"))
 }
 
 #[derive(OpenApi)]

@@ -3,11 +3,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use zapgate::cli::{Cli, Failure};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     if zapgate::telemetry::install(cli.log()).is_err() {
         return ExitCode::FAILURE;
     }

@@ -3,6 +3,7 @@
 
 mod recordings;
 mod script;
+mod talk;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,34 +20,40 @@ use crate::adapters::tasks::Tasks;
 use crate::domain::ids::InstanceName;
 use recordings::Recording;
 
-/// The demo's users, with the phone each one links.
-pub const USERS: [(&str, &str); 3] =
-    [("padaria-aurora", "5511900000001"), ("clinica-vida", "5521900000002"), ("loja-do-bairro", "5531900000003")];
+/// A sample user, with the phone that it links.
+#[derive(Clone, Copy, Debug)]
+pub struct SampleUser {
+    pub id: &'static str,
+    /// The name of its WhatsApp profile.
+    pub name: &'static str,
+    /// Digits with country code.
+    pub phone: &'static str,
+}
+
+pub const USERS: [SampleUser; 3] = [
+    SampleUser { id: "padaria-aurora", name: "Padaria Aurora", phone: "5511900000001" },
+    SampleUser { id: "clinica-vida", name: "Clínica Vida", phone: "5521900000002" },
+    SampleUser { id: "loja-do-bairro", name: "Loja do Bairro", phone: "5531900000003" },
+];
 
 /// One user's instance at the pretended Evolution.
 #[derive(Clone, Debug)]
 pub struct Sender {
     client: reqwest::Client,
     base: Arc<str>,
-    user: Arc<str>,
+    user: &'static str,
+    name: &'static str,
+    phone: &'static str,
     instance: InstanceName,
-    phone: Arc<str>,
     key: SecretString,
     clock: Clock,
 }
 
 impl Sender {
     /// A sender for the user's instance, which signs with `key` as Evolution does with its `jwt_key`.
-    pub fn new(base: &str, user: &str, phone: &str, instance: InstanceName, key: SecretString, clock: Clock) -> Self {
-        Self {
-            client: reqwest::Client::new(),
-            base: base.into(),
-            user: user.into(),
-            instance,
-            phone: phone.into(),
-            key,
-            clock,
-        }
+    pub fn new(base: &str, user: SampleUser, instance: InstanceName, key: SecretString, clock: Clock) -> Self {
+        let SampleUser { id, name, phone } = user;
+        Self { client: reqwest::Client::new(), base: base.into(), user: id, name, phone, instance, key, clock }
     }
 
     /// Asks the gateway for the user's instance, as a SaaS would.
@@ -65,9 +72,9 @@ impl Sender {
         Ok(())
     }
 
-    /// Plays the user's life until `stop`. The users begin at different points of it, so that all states are seen.
-    pub async fn live(self, start: usize, stop: CancellationToken) {
-        stop.run_until_cancelled(script::play(&self, start)).await;
+    /// Plays the user's life until `stop`. Each place has its own timing, so that different states are seen at once.
+    pub async fn live(self, place: usize, stop: CancellationToken) {
+        stop.run_until_cancelled(script::play(&self, place)).await;
     }
 
     /// Posts a recording as if it happened now; `change` may vary its `data`.
@@ -116,8 +123,8 @@ pub async fn start(senders: Vec<Sender>, admin: &SecretString, tasks: &Tasks) ->
     for sender in &senders {
         sender.connect(admin).await?;
     }
-    for (start, sender) in senders.into_iter().enumerate() {
-        tasks.spawn("sample-user", |stop| sender.live(start, stop));
+    for (place, sender) in senders.into_iter().enumerate() {
+        tasks.spawn("sample-user", |stop| sender.live(place, stop));
     }
     Ok(())
 }

@@ -14,7 +14,8 @@ pub(super) struct FolderLock {
 impl FolderLock {
     pub(super) fn take(database: &Path) -> anyhow::Result<Self> {
         let path = database.with_extension("lock");
-        let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+        let file = File::create(&path)
+            .with_context(|| format!("DATABASE_URL: can't make {} (does its folder exist?)", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => bail!("DATABASE_URL: another zapgate uses {}", database.display()),

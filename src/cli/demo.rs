@@ -1,7 +1,6 @@
 //! `zapgate demo`: a server in a throwaway folder, fed by sample users.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +17,8 @@ use crate::domain::ids::UserId;
 use crate::simulator::{self, Sender, USERS};
 
 #[derive(Clone, Debug, clap::Args)]
+// The demo has a database and an operator of its own.
+#[command(mut_arg("database_url", |arg| arg.hide(true)), mut_arg("admin_token", |arg| arg.hide(true)))]
 pub(super) struct DemoArgs {
     #[command(flatten)]
     settings: Settings,
@@ -36,8 +37,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
     if !found.faults.is_empty() {
         return Err(Failure::Usage(found.faults));
     }
-    let address = settings.listen.address();
-    let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+    let listener = settings.listen.bind().map_err(anyhow::Error::msg)?;
     let app = App::build(settings, listener).await?;
     let base = app.local_url();
     let code = app.login_code(LOGIN_TTL).await?;
@@ -59,10 +59,10 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
 fn senders(app: &App, base: &str) -> anyhow::Result<Vec<Sender>> {
     USERS
         .iter()
-        .map(|(user, phone)| {
-            let instance = app.instance_name(&UserId::named_by_admin(user)?);
+        .map(|user| {
+            let instance = app.instance_name(&UserId::named_by_admin(user.id)?);
             let key = app.webhook_key(&instance).context("the webhook secret is missing")?;
-            Ok(Sender::new(base, user, phone, instance, key, app.clock()))
+            Ok(Sender::new(base, *user, instance, key, app.clock()))
         })
         .collect()
 }

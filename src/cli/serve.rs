@@ -1,8 +1,5 @@
 //! `zapgate serve`.
 
-use std::net::TcpListener;
-
-use anyhow::Context;
 use tracing::warn;
 
 use super::Failure;
@@ -17,8 +14,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
     for warning in &found.warnings {
         warn!("{warning}");
     }
-    let address = settings.listen.address();
-    let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+    let listener = settings.listen.bind().map_err(anyhow::Error::msg)?;
     let app = App::build(settings, listener).await?;
     app.announce();
     app.run(stop_signal()).await?;

@@ -12,7 +12,26 @@ use crate::config::Settings;
 use crate::domain::caller::Scope;
 use crate::services::identity::{Identity, TokenRequest};
 
+/// The options `--help` shows: the command's own, and the settings that shape a token.
+const SHOWN: [&str; 13] = [
+    "user",
+    "org",
+    "admin",
+    "session",
+    "scope",
+    "ttl",
+    "database_url",
+    "jwt_secret",
+    "jwt_issuer",
+    "jwt_audience",
+    "jwt_org_claim",
+    "jwt_role_claim",
+    "jwt_admin_role",
+];
+
 #[derive(Clone, Debug, clap::Args)]
+// Every other setting is taken, so that one environment serves all commands, but has no say here.
+#[command(mut_args(|arg| if SHOWN.contains(&arg.get_id().as_str()) { arg } else { arg.hide(true) }))]
 pub(super) struct TokenArgs {
     /// The user the token is for: its `sub`.
     #[arg(long)]

@@ -95,6 +95,20 @@ impl Caller {
         if same { Ok(Some(own.clone())) } else { Err(Error::NotYours) }
     }
 
+    /// Whether this caller may name this user and this organisation at all, used or not.
+    ///
+    /// # Errors
+    /// [`Error::NotYours`].
+    pub fn may_name(&self, user: Option<&str>, org: Option<&str>) -> Result<(), Error> {
+        if self.admin {
+            return Ok(());
+        }
+        if user.is_some() {
+            self.acting_for(user)?;
+        }
+        self.acting_in(org).map(|_| ())
+    }
+
     /// Whether this caller may listen to `channel`.
     ///
     /// # Errors

@@ -44,6 +44,9 @@ pub enum Error {
     MethodNotAllowed(String),
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: usize },
+    /// Evolution sends again what is answered so (CONTRACT §1.5).
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
     #[error("{0}")]
     UnsupportedMedia(&'static str),
     #[error("too many requests")]
@@ -101,6 +104,7 @@ impl Error {
             Self::NotFound(_) => "not_found",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::TooLarge { .. } => "too_large",
+            Self::BodyTimeout => "body_timeout",
             Self::UnsupportedMedia(_) => "unsupported_media",
             Self::TooManyRequests { .. } => "too_many_requests",
             Self::EndingNotStored => "ending_not_stored",

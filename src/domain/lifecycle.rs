@@ -21,7 +21,7 @@ pub use facts::Facts;
 pub use standing::reason;
 pub use storm::Storm;
 
-use super::emission::Offset;
+use super::emission::EvolutionClock;
 use super::instance::{Status, View};
 use super::time::Millis;
 
@@ -37,8 +37,7 @@ pub struct State {
     /// Into which log row repeats of `connecting` are counted. Kept by the writer.
     pub storm: Storm,
     /// Evolution's clock as this instance's unproven events show it; see [`super::emission::settle`]. Kept by the writer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub offset: Option<Offset>,
+    pub clock: EvolutionClock,
     /// What the last step showed. Where it differs after a step whose event makes no status frame of its own (a tick,
     /// a folded repeat), the change wants a `zapgate.status`.
     #[serde(skip_serializing_if = "Option::is_none")]

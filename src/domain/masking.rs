@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Names whose values are hidden wherever they stand, compared without case, `_` and `-`.
-const SECRET_NAMES: [&str; 14] = [
+const SECRET_NAMES: [&str; 15] = [
     "apikey",
     "token",
     "hash",
@@ -13,6 +13,7 @@ const SECRET_NAMES: [&str; 14] = [
     "jwtkey",
     "base64",
     "code",
+    "qrcode",
     "pairingcode",
     "keydata",
     "mediakey",
@@ -127,6 +128,7 @@ mod tests {
             (r#"{"API_KEY" : "T\"KN" "#, r#"{"API_KEY" : "***" "#),
             (r#"{"token":123,"x":"y"}"#, r#"{"token":"***","x":"y"}"#),
             (r#"{"keyData":{"0":1,"b":[2,"}"]},"x":1}"#, r#"{"keyData":"***","x":1}"#),
+            (r#"{"qrcode":"data:image/png;base64,iV"#, r#"{"qrcode":"***""#),
             (r#"{"apikey":"cut short"#, r#"{"apikey":"***""#),
             (r#"{"text":"apikey","n":1}"#, r#"{"text":"apikey","n":1}"#),
         ] {

@@ -111,6 +111,12 @@ pub fn parse(body: &Bytes, expected: Option<&InstanceName>, issued_at: Option<Mi
     })
 }
 
+/// The instance that a body names, without looking at the rest: for a proof that depends on it.
+pub fn named_instance(body: &Bytes) -> Option<InstanceName> {
+    let text = std::str::from_utf8(body).ok()?;
+    instance(&Object::parse(text).ok()?, None).ok()
+}
+
 /// The instance both path and body mean. The body names it as a string or as `{"instanceName":…}`.
 fn instance(envelope: &Object<'_>, expected: Option<&InstanceName>) -> Result<InstanceName, Error> {
     let member = envelope.get("instance").filter(|member| !member.is_null());

@@ -52,7 +52,7 @@ fn by_reason(code: &str) -> Option<Words> {
         reason::CONNECTION_CLOSED => words("A rede fechou a conexão; estamos tentando de novo.", "The network closed the connection; we are trying again."),
         reason::SESSION_ERROR => words("Erro na conversa com o WhatsApp; estamos tentando de novo.", "Error while talking to WhatsApp; we are trying again."),
         reason::WHATSAPP_UNAVAILABLE => words("O WhatsApp está fora do ar; estamos tentando de novo.", "WhatsApp is unavailable; we are trying again."),
-        "evolution_not_configured" => words("Falta configurar a Evolution neste servidor.", "Evolution is not configured on this server yet."),
+        reason::EVOLUTION_NOT_CONFIGURED => words("Falta configurar a Evolution neste servidor.", "Evolution is not configured on this server yet."),
         "evolution_unreachable" => words("A Evolution não respondeu; não é o celular.", "Evolution did not answer; it is not the phone."),
         "evolution_refused" => words("A Evolution recusou o pedido; veja o detalhe com quem opera o servidor.", "Evolution refused the request; ask the operator for the detail."),
         _ => return None,
@@ -113,6 +113,18 @@ pub fn notice(notice: Notice, view: &View) -> NoticeText {
         Notice::QrLimit => ("warning", "qr_limit", words("Códigos pausados", "Codes paused"), post(words("Gerar novo código", "Make a new code"), CONNECT)),
     };
     NoticeText { level, code, title, message: status_text(view), action }
+}
+
+/// The words of the alert that webhooks are being refused: for good, or (`too_large`) until they are given up, which
+/// Evolution does after about 20 minutes.
+#[rustfmt::skip]
+pub const fn refusal(too_large: bool) -> NoticeText {
+    let (title, message) = if too_large {
+        (words("Evento grande demais", "Event too large"), words("A Evolution enviou um evento maior que WEBHOOK_MAX_BYTES. Ela tenta de novo por 20 minutos: aumente o limite.", "Evolution sent an event larger than WEBHOOK_MAX_BYTES. It tries again for 20 minutes: raise the limit."))
+    } else {
+        (words("Eventos recusados", "Events refused"), words("Chegou um evento sem prova válida de que vem da Evolution. Ele não será reenviado; confira a chave do webhook.", "An event came without valid proof that Evolution sent it. It will not be sent again; check the webhook's key."))
+    };
+    NoticeText { level: "critical", code: "webhook_refused", title, message, action: None }
 }
 
 impl NoticeText {

@@ -88,6 +88,7 @@ pub async fn live_caller(request: &HttpRequest) -> Result<(Caller, Option<Channe
         let redeemed = identity.redeem_ticket(&ticket, origin).await;
         let (caller, channel) = counted(&door, request, redeemed)?;
         door.limits.request_of(&caller)?;
+        names_only_own(request, &caller)?;
         return Ok((caller, Some(channel), selected));
     }
     let caller = admit(&door, request, by_cookie(&identity, request, origin))?;
@@ -101,7 +102,18 @@ pub async fn live_caller(request: &HttpRequest) -> Result<(Caller, Option<Channe
 pub fn admit(door: &Door, request: &HttpRequest, attempt: Result<Caller, Error>) -> Result<Caller, Error> {
     let caller = counted(door, request, attempt)?;
     door.limits.request_of(&caller)?;
+    names_only_own(request, &caller)?;
     Ok(caller)
+}
+
+/// Another's `userId` or `organizationId` in a query is refused wherever it stands, also where nobody would read it
+/// (INTERFACE §2).
+fn names_only_own(request: &HttpRequest, caller: &Caller) -> Result<(), Error> {
+    url::form_urlencoded::parse(request.query_string().as_bytes()).try_for_each(|(name, value)| match &*name {
+        "userId" => caller.may_name(Some(&value), None),
+        "organizationId" => caller.may_name(None, Some(&value)),
+        _ => Ok(()),
+    })
 }
 
 /// A service of the app.

@@ -105,6 +105,7 @@ const fn status_and_title(error: &Error) -> (StatusCode, &'static str) {
         Error::NotFound(_) => (S::NOT_FOUND, "Not found"),
         Error::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, "This method is not allowed here"),
         Error::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
+        Error::BodyTimeout => (S::REQUEST_TIMEOUT, "The body took too long"),
         Error::UnsupportedMedia(_) => (S::UNSUPPORTED_MEDIA_TYPE, "The body's type is not supported"),
         Error::TooManyRequests { .. } => (S::TOO_MANY_REQUESTS, "Too many requests"),
         Error::EndingNotStored => (S::UNPROCESSABLE_ENTITY, "The ending could not be stored"),
@@ -248,6 +249,7 @@ mod tests {
             Error::NotFound("instance"),
             Error::MethodNotAllowed("PUT".to_owned()),
             Error::TooLarge { limit_bytes: 1024 },
+            Error::BodyTimeout,
             Error::UnsupportedMedia("the body must be application/json"),
             Error::TooManyRequests { retry_after: Duration::from_millis(1200) },
             Error::EndingNotStored,
@@ -278,6 +280,7 @@ mod tests {
                 | Error::NotFound(_)
                 | Error::MethodNotAllowed(_)
                 | Error::TooLarge { .. }
+                | Error::BodyTimeout
                 | Error::UnsupportedMedia(_)
                 | Error::TooManyRequests { .. }
                 | Error::EndingNotStored
@@ -339,6 +342,7 @@ mod tests {
         404 not_found | Not found | there is no such instance
         405 method_not_allowed | This method is not allowed here | this address doesn't know the method PUT
         413 too_large | The body is too large | the body is larger than 1024 bytes
+        408 body_timeout | The body took too long | the body did not arrive in time
         415 unsupported_media | The body's type is not supported | the body must be application/json
         429 too_many_requests | Too many requests | too many requests · retry after 2
         422 ending_not_stored | The ending could not be stored | this ending could not be stored and must not be sent again

@@ -22,6 +22,7 @@ use super::listening::{Admitted, expiry};
 use crate::adapters::tasks::Tasks;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
+use crate::sabotage::SocketCount;
 use crate::services::live::{Listener, Live};
 
 /// The subprotocol this version speaks.
@@ -153,10 +154,11 @@ async fn converse(
 async fn write(mut session: Session, mut listener: Listener, patience: Patience) -> Ended {
     let mut pings = interval_at(Instant::now() + patience.ping, patience.ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count = SocketCount::default();
     loop {
         let text = tokio::select! {
             frame = listener.next() => match frame {
-                Ok(frame) => Some(frame.text),
+                Ok(frame) => Some(count.renumber(frame.text)),
                 Err(close) => return Ended::Closed(close),
             },
             _ = pings.tick() => None,

@@ -1,6 +1,7 @@
 //! Evolution's POST: who sent it, how large and of what type, then its bytes go to ingest, and the answer comes once
 //! they are on disk. The answers are a contract: Evolution re-sends on 5xx and drops on 4xx (INTERFACE §3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -8,6 +9,7 @@ use actix_web::web::{self, Bytes, BytesMut, Data};
 use actix_web::{HttpRequest, post};
 use futures_util::StreamExt;
 use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -17,7 +19,7 @@ use crate::adapters::store::Store;
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, UserId};
 use crate::domain::time::Millis;
-use crate::domain::webhook::{self, Webhook};
+use crate::domain::webhook;
 use crate::services::ingest::proof::{Presented, Proof, Proofs};
 use crate::services::ingest::{Ingest, IngestConfig, Verdict, letters};
 use crate::services::instances::Instances;
@@ -31,6 +33,10 @@ pub struct Intake {
     pub store: Store,
     pub clock: Clock,
     pub max_bytes: usize,
+    /// Bytes of authentic bodies that may be in memory before they are queued.
+    proven_room: Arc<Semaphore>,
+    /// The same for bodies whose sender is not known yet: of one, whoever they are, and however many.
+    unproven_room: Arc<Semaphore>,
 }
 
 impl Intake {
@@ -42,7 +48,18 @@ impl Intake {
         store: Store,
         clock: Clock,
     ) -> Self {
-        Self { ingest, proofs: Data::new(proofs), instances, store, clock, max_bytes: config.webhook_max_bytes }
+        let max_bytes = config.webhook_max_bytes;
+        let room = |bytes: usize| Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
+        Self {
+            ingest,
+            proofs: Data::new(proofs),
+            instances,
+            store,
+            clock,
+            max_bytes,
+            proven_room: room(config.ingest_queue_bytes.max(max_bytes)),
+            unproven_room: room(max_bytes),
+        }
     }
 }
 
@@ -81,6 +98,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses(
     (status = 200, body = Answer, description = "committed durably, or seen before, folded, quarantined"),
     (status = 401, description = "no valid proof, or of another instance"),
+    (status = 408, description = "the body did not arrive in time; send again"),
     (status = 413), (status = 415),
     (status = 422, description = "an ending that could not be committed and must not be sent again"),
     (status = 503, description = "could not commit now; send again")))]
@@ -168,16 +186,43 @@ async fn receive(
 ) -> Result<web::Json<Answer>, Problem> {
     let received = intake.clock.now();
     let presented = presented(request);
-    let early = intake.proofs.check(presented, expected.as_ref(), received);
-    let deferred = expected.is_none() && matches!(early, Err(Error::ProofInvalid(_)));
-    if let (Err(refusal), false) = (early, deferred) {
-        return Err(refuse(intake, expected.as_ref(), refusal).await.into());
+    let early = match intake.proofs.check(presented, expected.as_ref(), received) {
+        // A key of one instance proves nothing until the body names that instance.
+        Err(refusal) if expected.is_some() || !matches!(refusal, Error::ProofInvalid(_)) => {
+            return Err(refuse(intake, expected.as_ref(), refusal).await.into());
+        }
+        early => early,
+    };
+    if let Err(unsupported) = require_plain_json(request) {
+        return Err(early.err().unwrap_or(unsupported).into());
     }
-    require_plain_json(request)?;
-    let bytes = read_body(request, body, intake, received).await?;
-    let webhook = understand(request, &bytes, expected.as_ref(), presented, intake, received).await?;
-    let verdict = intake.ingest.accept(webhook, received).await?;
-    Ok(web::Json(verdict.into()))
+    let room = if early.is_ok() { &intake.proven_room } else { &intake.unproven_room };
+    let reading = tokio::time::timeout(BODY_PATIENCE, read_body(body, intake.max_bytes, room));
+    let (bytes, size, _room) = reading.await.map_err(|_| Error::BodyTimeout)??;
+    let too_large = size > intake.max_bytes;
+    let (proof, expected) = match early {
+        Ok(proof) => (proof, expected),
+        // Nothing of an unproven body is kept, and its faults are not explained.
+        Err(_) if too_large => return Err(Error::TooLarge { limit_bytes: intake.max_bytes }.into()),
+        Err(_) => prove_by_body(&bytes, presented, intake, received).await?,
+    };
+    let understood = if too_large {
+        Err(Error::TooLarge { limit_bytes: intake.max_bytes })
+    } else {
+        webhook::parse(&bytes, expected.as_ref(), proof.issued_at)
+    };
+    let webhook = match understood {
+        Ok(webhook) => webhook,
+        Err(mismatch @ Error::InstanceMismatch) => {
+            return Err(refuse(intake, expected.as_ref(), mismatch).await.into());
+        }
+        Err(cause) => {
+            let size = announced(request).unwrap_or(size).max(size);
+            letters::keep(&intake.store, &cause, request.path(), expected.as_ref(), &bytes, size, received).await;
+            return Err(if too_large { refuse(intake, expected.as_ref(), cause).await } else { cause }.into());
+        }
+    };
+    Ok(web::Json(intake.ingest.accept(webhook, received).await?.into()))
 }
 
 /// The proof as presented: the header of our own first, since a proxy may have put something else in `Authorization`.
@@ -204,79 +249,52 @@ fn require_plain_json(request: &HttpRequest) -> Result<(), Error> {
     Err(Error::UnsupportedMedia("a webhook must be `Content-Type: application/json`"))
 }
 
-/// How long a sender may take over one piece of its body.
-const PIECE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a sender may take over its body: twice Evolution's default timeout (CONTRACT §1.3).
+const BODY_PATIENCE: Duration = Duration::from_mins(1);
 
-/// Reads the whole body, or refuses it when it is larger than the limit: then the rest is read and thrown away, within
-/// reason, so that the sender sees the answer, and the head goes to the dead letters.
+fn announced(request: &HttpRequest) -> Option<usize> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads the whole body, at most `max_bytes` of which are kept, and says how long it was. Of one that is too large the
+/// rest is read and thrown away, within reason, so that the sender sees the answer. What is kept takes its place in
+/// `room` until the webhook is answered, so that many large bodies at once can't use up the memory.
 async fn read_body(
-    request: &HttpRequest,
     mut body: web::Payload,
-    intake: &Intake,
-    now: Millis,
-) -> Result<Bytes, Error> {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let mut kept = BytesMut::with_capacity(announced.unwrap_or(0).min(64 << 10));
-    let mut size = 0usize;
-    loop {
-        let piece = tokio::time::timeout(PIECE_PATIENCE, body.next()).await;
-        let Ok(Some(piece)) = piece else {
-            if piece.is_err() {
-                return Err(Error::NotJson(String::from("the body did not arrive in time")));
-            }
-            break;
-        };
+    max_bytes: usize,
+    room: &Arc<Semaphore>,
+) -> Result<(Bytes, usize, Option<OwnedSemaphorePermit>), Error> {
+    let (mut kept, mut size, mut held) = (BytesMut::new(), 0usize, None::<OwnedSemaphorePermit>);
+    while let Some(piece) = body.next().await {
         let piece = piece.map_err(|_| Error::NotJson(String::from("the body was cut short")))?;
         size += piece.len();
-        if size <= intake.max_bytes {
-            kept.extend_from_slice(&piece);
-        } else if size > intake.max_bytes.saturating_mul(2) {
+        if size > max_bytes.saturating_mul(2) {
             break;
         }
+        let fitting = piece.slice(..piece.len().min(max_bytes - kept.len()));
+        let weight = u32::try_from(fitting.len()).map_err(|_| Error::Overloaded)?;
+        let more = Arc::clone(room).try_acquire_many_owned(weight).map_err(|_| Error::Overloaded)?;
+        match &mut held {
+            Some(held) => held.merge(more),
+            None => held = Some(more),
+        }
+        kept.extend_from_slice(&fitting);
     }
-    if size > intake.max_bytes {
-        let cause = Error::TooLarge { limit_bytes: intake.max_bytes };
-        let size = announced.unwrap_or(size).max(size);
-        letters::keep(&intake.store, &cause, request.path(), &kept, size, now).await;
-        intake.instances.alert_refusal(named_by(request, intake).as_ref(), &cause, now).await;
-        return Err(cause);
-    }
-    Ok(kept.freeze())
+    Ok((kept.freeze(), size, held))
 }
 
-fn named_by(request: &HttpRequest, intake: &Intake) -> Option<InstanceName> {
-    let user = request.match_info().get("user_id")?;
-    UserId::named_by_admin(user).ok().map(|user| intake.instances.name_of(&user))
-}
-
-/// Parses the body and makes sure that the proof covers the instance it names.
-async fn understand(
-    request: &HttpRequest,
+/// Proves a webhook by the key of the instance that its body names.
+async fn prove_by_body(
     bytes: &Bytes,
-    expected: Option<&InstanceName>,
     presented: Presented<'_>,
     intake: &Intake,
     now: Millis,
-) -> Result<Webhook, Error> {
-    let undivided = intake.proofs.check(presented, expected, now);
-    let issued_at = undivided.as_ref().ok().and_then(|proof: &Proof| proof.issued_at);
-    let mut webhook = match webhook::parse(bytes, expected, issued_at) {
-        Ok(webhook) => webhook,
-        // Nothing of an unproven body is kept, and its faults are not explained.
-        Err(_) if undivided.is_err() => return Err(undivided.err().unwrap_or(Error::ProofMissing)),
-        Err(mismatch @ Error::InstanceMismatch) => return Err(refuse(intake, expected, mismatch).await),
-        Err(cause) => {
-            letters::keep(&intake.store, &cause, request.path(), bytes, bytes.len(), now).await;
-            return Err(cause);
-        }
-    };
-    if undivided.is_err() {
-        match intake.proofs.check(presented, Some(&webhook.instance), now) {
-            Ok(proof) => webhook.emission.issued_at = proof.issued_at,
-            Err(refusal) => return Err(refuse(intake, Some(&webhook.instance), refusal).await),
-        }
+) -> Result<(Proof, Option<InstanceName>), Error> {
+    let named = webhook::named_instance(bytes);
+    match intake.proofs.check(presented, named.as_ref(), now) {
+        Ok(proof) => Ok((proof, named)),
+        Err(refusal) => Err(refuse(intake, named.as_ref(), refusal).await),
     }
-    Ok(webhook)
 }
 
 /// A refusal is final for Evolution: the operator must hear of it when the instance is one of ours.

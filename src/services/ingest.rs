@@ -9,7 +9,7 @@ pub mod retention;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -29,18 +29,21 @@ use crate::domain::webhook::Webhook;
 /// Limits of the way in.
 #[derive(Clone, Debug, clap::Args)]
 pub struct IngestConfig {
-    /// Webhooks that may wait for the writer; beyond it new ones get 503. Default 4096.
+    /// Webhooks that may wait for the writer; beyond it new ones get 503.
     #[arg(long, env = "INGEST_QUEUE", default_value_t = 4096)]
     pub ingest_queue: usize,
-    /// Bytes of webhooks that may wait for the writer; beyond it new ones get 503. Default 128 MiB.
+    /// Bytes of webhooks that may wait for the writer; beyond it new ones get 503. 128 MiB unless set.
     #[arg(long, env = "INGEST_QUEUE_BYTES", default_value_t = 128 << 20)]
     pub ingest_queue_bytes: usize,
-    /// Largest webhook body in bytes; larger ones get 413. Default 32 MiB.
+    /// Largest webhook body in bytes; larger ones get 413. 32 MiB unless set.
     #[arg(long, env = "WEBHOOK_MAX_BYTES", default_value_t = 33_554_432)]
     pub webhook_max_bytes: usize,
-    /// Free disk space in percent below which webhooks get 503. Default 5; 0 switches the floor off.
+    /// Free disk space in percent below which webhooks get 503; 0 switches the floor off.
     #[arg(long, env = "DISK_FLOOR_PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub disk_floor_percent: u8,
+    /// Whether messages go to the organisation's channel too; a change counts from then on.
+    #[arg(long, env = "ORG_SEES_MESSAGES", default_value_t = true, action = clap::ArgAction::Set)]
+    pub org_sees_messages: bool,
 }
 
 /// How long an ending that holds a wipe may wait for its commit before it is answered 422 (INTERFACE §3).
@@ -54,8 +57,28 @@ pub struct Ingest {
     queue: mpsc::Sender<Job>,
     room: Arc<Semaphore>,
     disk: DiskGauge,
+    quarantine: QuarantineGauge,
     counts: Arc<Counts>,
     committed: watch::Receiver<i64>,
+}
+
+/// Knows whether the quarantine is at its limit. Read now and then, so that no webhook has to count it.
+#[derive(Clone, Debug, Default)]
+pub struct QuarantineGauge {
+    full: Arc<AtomicBool>,
+}
+
+impl QuarantineGauge {
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn read(&self, store: &Store) -> Result<(), Error> {
+        self.full.store(store.quarantine_is_full().await?, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 /// What became of webhooks since the start.
@@ -101,10 +124,13 @@ impl Ingest {
         let (queue, jobs) = mpsc::channel(config.ingest_queue.max(1));
         let (newest, committed) = watch::channel(store.last_entry_id().await?);
         let counts = Arc::new(Counts::default());
-        let writer = writer::Writer { store, bus, clock, counts: Arc::clone(&counts), newest };
+        let quarantine = QuarantineGauge::default();
+        quarantine.read(&store).await?;
+        let rules = plan::Rules { org_sees_messages: config.org_sees_messages, quarantine: quarantine.clone() };
+        let writer = writer::Writer { store, bus, clock, counts: Arc::clone(&counts), newest, rules };
         tasks.spawn("writer", |stop| writer.run(jobs, stop));
         let room = Arc::new(Semaphore::new(units(config.ingest_queue_bytes) as usize));
-        Ok(Self { queue, room, disk, counts, committed })
+        Ok(Self { queue, room, disk, quarantine, counts, committed })
     }
 
     /// Stores a webhook; returns once it is on disk.
@@ -189,6 +215,10 @@ impl Ingest {
     /// The id of the newest committed row, for long polls.
     pub fn committed(&self) -> watch::Receiver<i64> {
         self.committed.clone()
+    }
+
+    pub fn quarantine(&self) -> &QuarantineGauge {
+        &self.quarantine
     }
 
     pub fn disk_is_low(&self) -> bool {

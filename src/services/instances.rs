@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use serde_json::json;
 use tracing::warn;
 use uuid::Uuid;
 
@@ -15,8 +14,10 @@ use crate::adapters::store::aside::QuarantineRow;
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, OrgId, UserId};
 use crate::domain::instance::Instance;
+use crate::domain::lifecycle::{State, reason};
 use crate::domain::time::Millis;
 use crate::domain::webhook::{self, Keep};
+use crate::domain::words;
 
 /// The room of instances. Clones share one.
 #[derive(Clone, Debug)]
@@ -26,16 +27,16 @@ pub struct Instances {
     clock: Clock,
     /// Users whose instance has a name of another form than `user_<id>`.
     adopted: Arc<DashMap<UserId, InstanceName>>,
-    /// When a refusal was last told, per instance.
-    alerted: Arc<DashMap<InstanceName, Millis>>,
+    /// When a refusal was last told, per instance and whether for size.
+    alerted: Arc<DashMap<(InstanceName, bool), Millis>>,
 }
 
 /// Between two alerts about refused webhooks of one instance (INTERFACE §3).
 const ALERT_EVERY_MS: i64 = 600_000;
 /// Instances whose last alert is remembered.
 const ALERTS_KEPT: usize = 10_000;
-/// Quarantined webhooks read at once.
-const RELEASE_PAGE: i64 = 200;
+/// Quarantined webhooks read at once: few, since each may be as large as a webhook can be.
+const RELEASE_PAGE: i64 = 4;
 
 /// What came of releasing an instance's quarantine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +74,9 @@ impl Instances {
     async fn ensure_named(&self, name: &InstanceName, user: &UserId, org: Option<&OrgId>) -> Result<Instance, Error> {
         let fresh_id = Uuid::from_bytes(clock::random_bytes());
         let fresh_id = uuid::Builder::from_random_bytes(fresh_id.into_bytes()).into_uuid();
-        let made = self.store.ensure_instance(name, user, org, fresh_id, self.clock.now()).await?;
+        // Nothing connects it yet; the first event of its own says more.
+        let state = State { hint: Some(reason::EVOLUTION_NOT_CONFIGURED.to_owned()), ..State::default() };
+        let made = self.store.ensure_instance(name, user, org, fresh_id, &state, self.clock.now()).await?;
         if made {
             self.ingest.announce(Announcement::Status { instance: name.clone() }).await?;
         }
@@ -83,11 +86,16 @@ impl Instances {
     /// Gives an instance without a user to `user` and releases its quarantined webhooks, in the order they came.
     ///
     /// # Errors
-    /// [`Error::BadInput`] when the user has another instance already, or the name has another user; [`Error::Store`].
+    /// [`Error::BadInput`] when the user has another instance already, or the name is or was made for another user's;
+    /// [`Error::Store`].
     pub async fn adopt(&self, name: &InstanceName, user: &UserId, org: Option<&OrgId>) -> Result<Released, Error> {
         let owner = self.store.instance_named(name).await?.map(|instance| instance.user);
         if owner.is_some_and(|owner| owner != *user) {
             return Err(Error::bad_input("instance", "belongs to another user already"));
+        }
+        // Else that user could never connect, and their webhooks would be somebody else's.
+        if name.user().is_some_and(|named| named != *user) {
+            return Err(Error::bad_input("userId", "is not the user that this name is made of"));
         }
         let own = self.ensure_named(name, user, org).await?;
         if own.name != *name {
@@ -130,30 +138,31 @@ impl Instances {
     }
 
     /// Tells the operator and the owner, once in ten minutes and instance, that webhooks are being refused: Evolution
-    /// will not send them again.
+    /// will not send them again, but for one that is too large, which is told apart.
     pub async fn alert_refusal(&self, instance: Option<&InstanceName>, cause: &Error, now: Millis) {
         let Some(name) = instance else { return };
-        let due = self.alerted.get(name).is_none_or(|last| now.since(*last) >= ALERT_EVERY_MS);
-        if !due || !matches!(self.store.instance_named(name).await, Ok(Some(_))) {
+        let too_large = matches!(cause, Error::TooLarge { .. });
+        let key = (name.clone(), too_large);
+        let recent = |last: &Millis| now.since(*last) < ALERT_EVERY_MS;
+        if self.alerted.get(&key).is_some_and(|last| recent(&last)) {
+            return;
+        }
+        if !matches!(self.store.instance_named(name).await, Ok(Some(_))) {
             return;
         }
         if self.alerted.len() >= ALERTS_KEPT {
-            self.alerted.retain(|_, last| now.since(*last) < ALERT_EVERY_MS);
+            self.alerted.retain(|_, last| recent(last));
         }
-        self.alerted.insert(name.clone(), now);
+        // Of many that come at once, the one that finds the place free tells it.
+        if self.alerted.insert(key.clone(), now).is_some_and(|last| recent(&last)) {
+            return;
+        }
         warn!(instance.name = %name, error.code = cause.code(), "webhooks of `{name}` are being refused: {cause}");
-        let data = json!({
-            "instanceName": name,
-            "level": "critical",
-            "code": "webhook_refused",
-            "title": "Eventos recusados",
-            "message": format!("A Evolution enviou um evento que não foi aceito ({}). Ele não será reenviado.", cause.code()),
-            "titleEn": "Events refused",
-            "messageEn": format!("Evolution sent an event that was not accepted ({}). It will not be sent again.", cause.code()),
-            "action": null,
-        });
-        let notice = Announcement::Notification { instance: name.clone(), data: data.to_string() };
-        if let Err(e) = self.ingest.announce(notice).await {
+        let notice = words::refusal(too_large).frame_data(name);
+        let notice = String::from_utf8_lossy(&notice).into_owned();
+        if let Err(e) = self.ingest.announce(Announcement::Notification { instance: name.clone(), data: notice }).await
+        {
+            self.alerted.remove(&key);
             warn!("an alert could not be stored: {e}");
         }
     }

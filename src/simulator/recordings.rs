@@ -26,8 +26,6 @@ recordings! {
     Qr1 = "qr-1",
     Qr2 = "qr-2",
     Text = "upsert-text-conversation",
-    Emoji = "upsert-text-emoji-multiline",
-    Quoted = "upsert-text-extended-quoted",
     Image = "upsert-image-no-base64",
     Audio = "upsert-audio-ptt",
     Location = "upsert-location",

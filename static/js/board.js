@@ -18,6 +18,7 @@ export class Board {
   #loaded = false;
   #admin;
   #more = false;
+  #why = '';
   me = { admin: false };
 
   /** `on`: `line()` after any change of a socket, `signIn()` when the session is over, `add()` opens the form. */
@@ -135,6 +136,16 @@ export class Board {
     }
   }
 
+  /** While nothing reaches the server, what needs it is disabled; `words` says why. `null`: it is there. */
+  cutOff(words) {
+    const why = words?.() ?? '';
+    if (why === this.#why) return;
+    this.#why = why;
+    this.add.ariaDisabled = why ? 'true' : null;
+    this.add.title = why;
+    this.#cards.forEach((card) => card.cutOff(why));
+  }
+
   show(card) {
     if (!card) return;
     card.el.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
@@ -188,6 +199,7 @@ export class Board {
     }
     const card = new Card(instance, {
       connect: (user) => this.connect(user),
+      look: (user) => api.instance(this.isOperator ? user : null),
       refused: () => this.on.refused(),
       back: () => this.#back(),
       said: (one) => this.#announce(one),

@@ -28,10 +28,11 @@ export class Card {
   #gaveUp = false;
   #epoch = null;
   #asOf = '';
+  #cut = '';
   #codes = 0;
 
   /**
-   * `on`: `connect(user)` asks for a connection, `said(card)` hears of a new state, `line()` of any change of the
+   * `on`: `connect(user)` asks for a connection, `look(user)` for the instance as it is, `said(card)` hears of a new state, `line()` of any change of the
    * socket, `back()` of its return, `refused()` of its being turned away.
    */
   constructor(instance, on) {
@@ -99,6 +100,12 @@ export class Card {
   /** A `status` heard elsewhere (the admin channel): believed only while this card's own line is not on. */
   hear(data) {
     if (this.live.state.phase !== 'on') this.#status(data);
+  }
+
+  /** Why its button would not work just now; empty when it would. */
+  cutOff(why) {
+    this.#cut = why;
+    this.paint();
   }
 
   fault(words) {
@@ -199,7 +206,7 @@ export class Card {
       family,
       code: data.code,
       at,
-      words: () => [h('b', null, said('title')), ' ', said('message')],
+      words: () => [h('b', null, said('title')), h('span', null, said('message'))],
     });
   }
 
@@ -223,6 +230,15 @@ export class Card {
     this.#gaveUp = false;
     if (before !== 'waiting_qr') this.#hadCode = false;
     if (before) this.on.said(this);
+    if (before && this.#info.status === 'connected' && !this.#info.profileName) this.#meet();
+  }
+
+  /** Whose phone it is: frames tell the number only. Without an answer the card goes on under its user's id. */
+  #meet() {
+    this.on.look(this.user).then(
+      (instance) => this.take(instance),
+      () => null,
+    );
   }
 
   #setCode(code) {
@@ -255,6 +271,7 @@ export class Card {
     if (status === 'waiting_qr' && isValid(this.#code)) return 'code';
     if (status === 'waiting_qr' || (status === 'connecting' && !phoneNumber)) return 'preparing';
     if (status === 'finishing') return 'finishing';
+    if (this.#info.statusReason === 'evolution_not_configured') return 'none'; // a press would lead nowhere
     return PRESSES.includes(status) || stateWords(status).next ? 'step' : 'none';
   }
 
@@ -268,6 +285,7 @@ export class Card {
       this.#asked,
       this.#fault,
       this.#gaveUp,
+      this.#cut,
     ].join();
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -313,15 +331,17 @@ export class Card {
   #button(words) {
     const asking = this.#asked > 0;
     const attrs = { class: 'btn go', type: 'button', 'data-role': 'connect', onclick: () => this.#ask() };
-    return h('button', { ...attrs, 'aria-disabled': asking && 'true' }, asking ? [chase(), t('asking')] : words);
+    const idle = asking || this.#cut !== '';
+    return h('button', { ...attrs, 'aria-disabled': idle && 'true' }, asking ? [chase(), t('asking')] : words);
   }
 
   #note() {
+    if (this.#cut) return h('p', { class: 'soft' }, this.#cut);
     return this.#fault && h('p', { class: 'fault', role: 'alert' }, this.#fault);
   }
 
   #ask() {
-    if (this.#asked) return;
+    if (this.#asked || this.#cut) return;
     this.#asked = this.#since = Date.now();
     this.#fault = null;
     this.#gaveUp = false;

@@ -39,6 +39,8 @@ function paintLive() {
   live.hidden = !signedIn || !lines.length;
   live.dataset.live = how;
   live.title = (ended && socketEnd(ended.code)) ?? '';
+  const cut = how === 'stale' && !ended && lines.every(({ phase }) => phase === 'again' || phase === 'opening');
+  board.cutOff(cut ? () => t('cutOff', { time: clock(new Date(since)) }) : null);
   if (live.textContent !== words) live.textContent = words; // a status region: the same words are not news
 }
 
@@ -65,6 +67,7 @@ $('leave').onclick = async () => {
 $('add').onclick = openConnect;
 
 async function openConnect() {
+  if ($('add').ariaDisabled) return;
   if (board.isOperator) askUser($('connect'), async (user) => board.show(await board.connect(user)));
   else await board.connect().catch((error) => board.tell('down', 'warn', { what: error.message }));
 }

@@ -3,7 +3,7 @@
 import { bdi, h, sentence } from './dom.js';
 import { mark } from './marks.js';
 import { ack, kind as kindWord, t } from './words.js';
-import { instant, phoneOf, stamp } from './figures.js';
+import { instant, number, phoneOf, stamp } from './figures.js';
 
 const LIMIT = 100;
 const NEAR = 48; // px from the end that still count as "at the end"
@@ -22,6 +22,7 @@ export class Stream {
   #items = [];
   #names = new Map();
   #unseen = 0;
+  #atEnd = true; // where the reader is; what grows or shrinks around them does not change it
 
   constructor(user) {
     this.log = h('div', {
@@ -30,11 +31,12 @@ export class Stream {
       'aria-live': 'off',
       tabindex: 0,
       'aria-label': t('messages', { user }),
-      onscroll: () => this.#seen(),
+      onscroll: () => this.#scrolled(),
     });
     this.pill = h('button', { class: 'btn sm fresh', type: 'button', hidden: true, onclick: () => this.toEnd() });
     this.el = h('div', { class: 'stream' }, this.log, this.pill);
     this.user = user;
+    new ResizeObserver(() => this.#follow()).observe(this.log);
     this.#hint();
   }
 
@@ -47,13 +49,26 @@ export class Stream {
     if (data.erased) return;
     const key = data.id ?? null;
     if (data.pushName && !data.fromMe) this.#learn(data.from ?? data.chatId, data.pushName);
+    if (data.kind === 'reaction' && this.#react(data)) return;
     const known = this.#find(key);
     if (known) {
       known.data = { ...known.data, ...data };
       this.#paint(known);
       return;
     }
-    this.#add({ type: 'message', key, data, late: Boolean(late), status: null, edited: false, deleted: false });
+    this.#add({ type: 'message', key, data, late: Boolean(late), status: null, edited: false, deleted: false, reactions: new Map() });
+  }
+
+  /** Puts an emoji on the message it is for, one for each person; an empty one takes it back. */
+  #react({ reactionTo, text, from, fromMe }) {
+    const item = this.#find(reactionTo);
+    if (!item || item.type !== 'message') return false; // it left the page: the reaction is told on its own
+    const who = fromMe ? 'me' : from;
+    if (text) item.reactions.set(who, text);
+    else item.reactions.delete(who);
+    this.#paint(item);
+    this.#follow();
+    return true;
   }
 
   update(data) {
@@ -92,12 +107,15 @@ export class Stream {
     this.log.setAttribute('aria-label', t('messages', { user: this.user }));
     if (this.empty) this.#hint();
     this.#items.forEach((item) => this.#paint(item));
+    this.#follow();
     this.#count();
   }
 
   toEnd() {
-    this.log.scrollTop = this.log.scrollHeight;
-    this.#seen();
+    this.#atEnd = true;
+    this.#follow();
+    this.#unseen = 0;
+    this.#count();
   }
 
   #hint() {
@@ -113,6 +131,7 @@ export class Stream {
     if (!item) return; // it left the page, or came before the page was open
     alter(item);
     this.#paint(item);
+    this.#follow();
   }
 
   #learn(jid, name) {
@@ -123,7 +142,6 @@ export class Stream {
   }
 
   #add(item) {
-    const follow = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR;
     if (this.empty) this.log.replaceChildren();
     const before = this.#items.at(-1);
     item.turn = speaker(item) !== (before && speaker(before));
@@ -131,18 +149,20 @@ export class Stream {
     this.#paint(item);
     this.log.append(item.el);
     while (this.#items.length > LIMIT) this.#items.shift().el.remove();
-    if (follow) this.log.scrollTop = this.log.scrollHeight;
-    else {
-      this.#unseen += 1;
-      this.#count();
-    }
+    if (!this.#atEnd) this.#unseen += 1;
+    this.#follow();
+    this.#count();
   }
 
-  #seen() {
-    if (this.#unseen && this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR) {
-      this.#unseen = 0;
-      this.#count();
-    }
+  #follow() {
+    if (this.#atEnd) this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  #scrolled() {
+    this.#atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR;
+    if (!this.#atEnd) return;
+    this.#unseen = 0;
+    this.#count();
   }
 
   #count() {
@@ -185,6 +205,7 @@ function slip(item, who) {
     item.late && h('span', { class: 'chip', 'data-f': 'warn' }, mark('clock'), t('late')),
     item.turn && heading(data, who, out),
     deleted ? h('p', { class: 'dim' }, t('deleted')) : body(data),
+    !deleted && item.reactions.size > 0 && reactions(item.reactions),
     h('div', { class: 'meta' }, edited, time(data.timestamp), out && !deleted && ticks(item.status)),
   );
 }
@@ -200,6 +221,13 @@ function body({ kind, text }) {
   if (kind === 'reaction')
     return h('p', null, text ? sentence(t('reacted'), { emoji: h('b', null, text) }) : t('unreacted'));
   return h('div', { class: 'media' }, h('i', null, mark(kind)), h('div', null, h('b', null, kindWord(kind)), said));
+}
+
+function reactions(given) {
+  const counts = new Map();
+  given.forEach((emoji) => counts.set(emoji, (counts.get(emoji) ?? 0) + 1));
+  const chip = ([emoji, n]) => h('span', null, bdi(emoji), n > 1 && ` ${number(n)}`);
+  return h('p', { class: 'given', title: t('reactions') }, [...counts].map(chip));
 }
 
 /** Sent, delivered, read as three squares that fill: the words say the same. */

@@ -16,9 +16,11 @@ use zapgate::adapters::clock::Clock;
 use zapgate::app::App;
 use zapgate::config::Settings;
 use zapgate::domain::ids::{InstanceName, UserId};
+use zapgate::domain::time::Millis;
 use zapgate::http::sockets::Patience;
 use zapgate::services::ingest::proof::Proofs;
 
+use crate::recorded::Post;
 use crate::socket::Socket;
 
 pub const ADMIN: &str = "admin-token-of-the-tests-0123456789abcdef";
@@ -84,6 +86,17 @@ impl TestApp {
 
     /// A server whose sockets wait as long as `patience` says.
     pub async fn start_patient(change: impl FnOnce(&mut Settings), patience: Patience) -> Self {
+        let mut app = Self::new(change, patience);
+        app.run().await;
+        app
+    }
+
+    /// The users of a server that runs elsewhere, at `url`, with the secrets of the tests.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), ..Self::new(|_| {}, Patience::default()) }
+    }
+
+    fn new(change: impl FnOnce(&mut Settings), patience: Patience) -> Self {
         zapgate::adapters::tls::install();
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Arguments::parse_from(["zapgate"]).settings;
@@ -96,7 +109,7 @@ impl TestApp {
         settings.limits.rate_caller_per_s = 100_000;
         settings.shutdown_grace_s = 5;
         change(&mut settings);
-        let mut app = Self {
+        Self {
             url: String::new(),
             clock: Clock::system(),
             http: reqwest::Client::new(),
@@ -104,9 +117,7 @@ impl TestApp {
             settings,
             patience,
             running: None,
-        };
-        app.run().await;
-        app
+        }
     }
 
     async fn run(&mut self) {
@@ -153,7 +164,12 @@ impl TestApp {
 
     /// A proof as Evolution signs it, issued `ago` before now.
     pub fn proof(&self, key: &str, ago: Duration) -> String {
-        let issued_at = (self.clock.now() - ago).as_secs();
+        Self::proof_issued_at(key, self.clock.now() - ago)
+    }
+
+    /// A proof as Evolution signs it; the same twice for the same second, as in its re-sends.
+    pub fn proof_issued_at(key: &str, at: Millis) -> String {
+        let issued_at = at.as_secs();
         let claims = json!({"iat": issued_at, "exp": issued_at + 600, "app": "evolution", "action": "webhook"});
         jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(key.as_bytes())).unwrap()
     }
@@ -172,6 +188,23 @@ impl TestApp {
         answer(request.bearer_auth(proof).header("content-type", "application/json").body(body)).await
     }
 
+    /// Posts what was recorded, bytes and headers as they were. Its proof is made for this server: a JWT of the second
+    /// it was emitted where it had one, else the secret.
+    pub async fn evolution_repeats(&self, user: &str, post: &Post) -> Answer {
+        let path = if post.is_global { "evolution".into() } else { format!("user/{user}") };
+        let mut request = self.http.post(format!("{}/api/webhook/{path}{}", self.url, post.by_event));
+        for (name, value) in &post.headers {
+            request = request.header(name, value);
+        }
+        let request = if post.is_signed {
+            let key = self.key_of(&post.instance);
+            request.bearer_auth(Self::proof_issued_at(key.expose_secret(), post.emitted()))
+        } else {
+            request.header("x-webhook-secret", WEBHOOK_SECRET)
+        };
+        answer(request.body(post.body.clone())).await
+    }
+
     // ── the SaaS and its users ─────────────────────────────────────────────────────────────────────────────────────
 
     /// Makes the user's instance, as "Conectar WhatsApp" does. A user's name is also its id.
@@ -182,6 +215,28 @@ impl TestApp {
     /// As [`TestApp::user`], in an organisation.
     pub async fn user_in(&self, user: &str, org: &str) -> Answer {
         self.as_admin("POST", "/api/whatsapp/connect", json!({"userId": user, "organizationId": org})).await
+    }
+
+    /// Gives an instance an owner and tells who it is: `user_101` is 101's, another name is adopted by its namesake.
+    pub async fn owner_of(&self, instance: &str) -> String {
+        let owner = instance.strip_prefix("user_").unwrap_or(instance).to_owned();
+        let release = format!("/api/quarantine/{instance}/release");
+        let answer = self.as_admin("POST", &release, json!({"userId": owner})).await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+        owner
+    }
+
+    /// The user's instance as its owner reads it.
+    pub async fn instance(&self, user: &str) -> Value {
+        self.asks(&self.token(user, None), "GET", "/api/whatsapp/instance", Value::Null).await.json
+    }
+
+    /// The number of the last frame on a user's channel.
+    pub async fn head_of(&self, user: &str) -> i64 {
+        let socket = self.listen(user).await;
+        let head = socket.hello_seq();
+        socket.close().await;
+        head
     }
 
     /// A user's token, good for an hour.

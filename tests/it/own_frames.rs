@@ -11,6 +11,7 @@ use zapgate::adapters::clock::Clock;
 use zapgate::adapters::store::Store;
 use zapgate::adapters::tasks::Tasks;
 use zapgate::domain::ids::{InstanceName, UserId};
+use zapgate::domain::lifecycle::State;
 use zapgate::services::ingest::disk::DiskGauge;
 use zapgate::services::ingest::{Ingest, IngestConfig, retention};
 
@@ -50,7 +51,7 @@ async fn a_whole_pairing_says_connected_once_and_after_the_status_that_shows_it(
     app.user("ana").await;
     let mut ana = app.listen("ana").await;
 
-    let flow = recorded::file("flows/qr-scan-to-open");
+    let flow: Value = recorded::file("flows/qr-scan-to-open");
     let events = flow["events"].as_array().unwrap();
     let offset = |event: &Value| Duration::from_millis(event["offset_ms"].as_u64().unwrap());
     let began = app.clock.now() - offset(events.last().unwrap());
@@ -158,7 +159,10 @@ async fn instances_that_are_due_together_are_woken_in_few_commits_and_say_nothin
     for nth in 0..50_u128 {
         let user = UserId::from_subject(&format!("user{nth}")).unwrap();
         let name = InstanceName::of_user(&user);
-        store.ensure_instance(&name, &user, None, Uuid::from_u128(nth + 1), clock.now()).await.unwrap();
+        store
+            .ensure_instance(&name, &user, None, Uuid::from_u128(nth + 1), &State::default(), clock.now())
+            .await
+            .unwrap();
     }
     let database = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     sqlx::query("UPDATE whatsapp_instances SET wake_at = 1").execute(&database).await.unwrap();

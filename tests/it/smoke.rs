@@ -33,3 +33,17 @@ async fn the_same_webhook_twice_is_one_event_also_after_a_restart() {
     assert_eq!((again.verdict(), again.seq()), ("duplicate", first.seq()));
     assert_eq!((later.verdict(), later.seq()), ("duplicate", first.seq()));
 }
+
+#[actix_web::test]
+async fn a_new_instance_says_that_nobody_asks_evolution_for_a_code() {
+    let app = TestApp::start().await;
+
+    app.user("ana").await;
+    let mut ana = app.listen("ana").await;
+    let before = ana.hello["data"]["instance"]["statusReason"].clone();
+    app.evolution_posts("ana", recorded::webhook("connection.update/connecting-first")).await;
+    let after = ana.next().await;
+
+    assert_eq!(before, "evolution_not_configured");
+    assert_eq!(after["data"]["reason"], serde_json::Value::Null, "{after}");
+}

@@ -90,6 +90,18 @@ impl Socket {
         }
     }
 
+    /// The next frame's text, however long it takes; or the code of the end, as [`Socket::closed`] tells it.
+    pub async fn heard(&mut self) -> Result<String, u16> {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
+                Some(Ok(Message::Close(Some(frame)))) => return Err(frame.code.into()),
+                Some(Ok(Message::Close(None)) | Err(_)) | None => return Err(1006),
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
     pub async fn send(&mut self, text: &str) {
         self.stream.send(Message::text(text)).await.unwrap();
     }

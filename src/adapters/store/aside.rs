@@ -58,6 +58,17 @@ pub struct QuarantineRow {
     pub body: Vec<u8>,
 }
 
+/// A quarantined webhook for people to look at.
+#[derive(Clone, Debug, FromRow)]
+pub struct QuarantinedHead {
+    pub id: i64,
+    pub event: String,
+    pub at: i64,
+    pub size_bytes: i64,
+    /// Empty when it is larger than 64 KiB: a page of the largest would not fit into memory.
+    pub body: Vec<u8>,
+}
+
 /// Dead letters kept; the oldest go first.
 const MAX_LETTERS: i64 = 10_000;
 /// Rows and bytes the quarantine may hold before more are refused with 503.
@@ -174,6 +185,29 @@ impl Store {
         .fetch_all(&self.read)
         .await
         .map_err(|e| Error::store("reading the quarantine", e))
+    }
+
+    /// As [`Store::quarantined`], without the bodies that are large.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn quarantined_heads(
+        &self,
+        instance: &InstanceName,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<QuarantinedHead>, Error> {
+        sqlx::query_as(
+            "SELECT id, event, at, LENGTH(body) AS size_bytes, \
+             CASE WHEN LENGTH(body) <= 65536 THEN body ELSE x'' END AS body FROM quarantine \
+             WHERE instance_name = $1 AND id > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(instance.as_str())
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await
+        .map_err(|e| Error::store("listing the quarantine", e))
     }
 
     /// Drops the quarantined webhooks of one instance. How many went.

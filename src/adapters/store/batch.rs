@@ -133,18 +133,35 @@ const RECENT_DAYS: i64 = 3;
 /// Rows per statement, largest first: few distinct statements, so that each stays prepared.
 const CHUNKS: [usize; 4] = [64, 16, 4, 1];
 
+/// Why nothing of a batch was stored.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It could not even begin, for instance because another process has locked the database: nothing in the batch is
+    /// at fault, and no part of it would fare better alone.
+    NotBegun(Error),
+    /// Something in it may be at fault.
+    Failed(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(cause: Error) -> Self {
+        Self::Failed(cause)
+    }
+}
+
 impl Store {
     /// Commits one batch. Nothing of it is stored when this fails.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`Refusal`], always of [`Error::Store`].
     pub async fn commit_batch(
         &self,
         lookups: &Lookups,
         decide: impl FnOnce(Known) -> Changes,
-    ) -> Result<Changes, Error> {
+    ) -> Result<Changes, Refusal> {
         let failed = |e: sqlx::Error| Error::store("committing a batch", e);
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let begun = self.write.begin_with("BEGIN IMMEDIATE").await;
+        let mut tx = begun.map_err(|e| Refusal::NotBegun(Error::store("beginning a batch", e)))?;
         let known = known(&mut tx, lookups).await?;
         let changes = decide(known);
         write(&mut tx, &changes, lookups.today).await.map_err(failed)?;
@@ -152,7 +169,7 @@ impl Store {
         Ok(changes)
     }
 
-    /// Makes the user's instance row and channels, or finds them; the row joins `org` if one is given.
+    /// Makes the user's instance row, in `state`, and channels, or finds them; the row joins `org` if one is given.
     /// True when it was made now.
     ///
     /// # Errors
@@ -163,19 +180,26 @@ impl Store {
         user: &UserId,
         org: Option<&OrgId>,
         fresh_id: Uuid,
+        state: &State,
         now: Millis,
     ) -> Result<bool, Error> {
+        let view = state.view(now);
+        let state = serde_json::to_string(state).map_err(|e| Error::store("writing an instance's state", e))?;
         let failed = |e: sqlx::Error| Error::store("making an instance", e);
         let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         let made = sqlx::query(
-            "INSERT INTO whatsapp_instances (id, instance_name, user_id, organization_id, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (user_id) DO NOTHING",
+            "INSERT INTO whatsapp_instances \
+             (id, instance_name, user_id, organization_id, created_at, updated_at, state, status, status_reason) \
+             VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8) ON CONFLICT (user_id) DO NOTHING",
         )
         .bind(fresh_id.to_string())
         .bind(name.as_str())
         .bind(user.as_str())
         .bind(org.map(OrgId::as_str))
         .bind(now.0)
+        .bind(state)
+        .bind(view.status.as_str())
+        .bind(view.reason)
         .execute(&mut *tx)
         .await
         .map_err(failed)?

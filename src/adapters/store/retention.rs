@@ -1,6 +1,10 @@
 //! Dropping what is old, a small batch at a time, so that ingest never waits long for the one writing connection.
 
-use super::Store;
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::{BUSY_TIMEOUT, Store};
 use crate::domain::error::Error;
 use crate::domain::time::Millis;
 
@@ -73,6 +77,20 @@ impl Store {
         .map_err(|e| Error::store("clearing expired codes", e))
     }
 
+    /// Empties the write-ahead log, where what was deleted or overwritten can still be read. While a reader needs the
+    /// log it stays, and the next call does it: nobody is waited for.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn empty_wal(&self) -> Result<(), Error> {
+        let failed = |e: sqlx::Error| Error::store("emptying the write-ahead log", e);
+        let mut writer = self.write.acquire().await.map_err(failed)?;
+        busy_timeout(&mut writer, Duration::ZERO).await.map_err(failed)?;
+        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *writer).await;
+        busy_timeout(&mut writer, BUSY_TIMEOUT).await.map_err(failed)?;
+        emptied.map(|_| ()).map_err(failed)
+    }
+
     /// Bytes in use by the database file, free pages not counted.
     ///
     /// # Errors
@@ -98,5 +116,36 @@ impl Store {
             .fetch_all(&self.read)
             .await
             .map_err(|e| Error::store("reading what is due", e))
+    }
+}
+
+/// How long a statement of this connection waits for a lock of another.
+async fn busy_timeout(connection: &mut SqliteConnection, patience: Duration) -> Result<(), sqlx::Error> {
+    let pragma = format!("PRAGMA busy_timeout = {}", patience.as_millis());
+    sqlx::query(AssertSqlSafe(pragma)).execute(connection).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lingering_reader_puts_off_the_emptying_and_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
+        let wal_bytes = || std::fs::metadata(folder.path().join("zapgate.db-wal")).unwrap().len();
+        let mut reader = store.read.begin().await.unwrap();
+        sqlx::query("SELECT * FROM settings").fetch_all(&mut *reader).await.unwrap();
+        store.setting_or("a", "b").await.unwrap();
+
+        tokio::time::timeout(BUSY_TIMEOUT / 2, store.empty_wal()).await.unwrap().unwrap();
+        let while_read = wal_bytes();
+        reader.rollback().await.unwrap();
+        store.empty_wal().await.unwrap();
+
+        let patience: i64 = sqlx::query_scalar("PRAGMA busy_timeout").fetch_one(&store.write).await.unwrap();
+        assert!(while_read > 0);
+        assert_eq!(wal_bytes(), 0);
+        assert_eq!(u128::try_from(patience).unwrap(), BUSY_TIMEOUT.as_millis());
     }
 }

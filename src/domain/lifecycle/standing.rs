@@ -14,6 +14,8 @@ pub(super) type Standing = (Status, Option<&'static str>);
 
 /// Published `statusReason` codes that this state machine gives.
 pub mod reason {
+    /// The gateway's own hint on an instance that nothing connects.
+    pub const EVOLUTION_NOT_CONFIGURED: &str = "evolution_not_configured";
     pub const REMOVED: &str = "removed";
     pub const QR_LIMIT: &str = "qr_limit";
     /// A code seemed scanned, but the connection never opened.

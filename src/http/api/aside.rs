@@ -3,17 +3,18 @@
 use actix_web::web::{Bytes, Data, Json, Path, Query};
 use actix_web::{HttpResponse, delete, get, post};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::adapters::store::Store;
-use crate::adapters::store::aside::{Letter, QuarantineGroup, QuarantineRow};
+use crate::adapters::store::aside::{Letter, QuarantineGroup, QuarantinedHead};
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, OrgId, UserId};
 use crate::domain::time::Millis;
 use crate::domain::webhook;
 use crate::http::api::page::{Cursor, Page, PageQuery};
-use crate::http::extract::Admin;
+use crate::http::extract::{Admin, OptionalBody};
 use crate::http::problem::Problem;
 use crate::http::webhook::{Answer, Intake};
 use crate::services::instances::Instances;
@@ -79,8 +80,7 @@ async fn one_letter(_: Admin, id: Path<i64>, store: Data<Store>) -> Result<Json<
 #[post("/api/dead-letters/{id}/replay")]
 async fn replay(_: Admin, id: Path<i64>, intake: Data<Intake>) -> Result<Json<Answer>, Problem> {
     let letter = intake.store.letter(*id).await?.ok_or(Error::NotFound("dead letter"))?;
-    let user = letter.path.strip_prefix("/api/webhook/user/").and_then(|rest| rest.split('/').next());
-    let expected = user.map(UserId::named_by_admin).transpose()?.map(|user| intake.instances.name_of(&user));
+    let expected = letter.instance_name.as_deref().map(InstanceName::parse).transpose()?;
     let webhook = webhook::parse(&Bytes::from(letter.body), expected.as_ref(), None)?;
     let verdict = intake.ingest.accept_late(webhook, Millis(letter.at), None).await?;
     intake.store.drop_letters(Some(*id)).await?;
@@ -146,17 +146,21 @@ async fn list_quarantine(
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct QuarantinedJson {
     id: i64,
     event: String,
     at: String,
-    body: serde_json::Value,
+    size_bytes: i64,
+    /// As it was received, less the secrets; absent when it is larger than 64 KiB.
+    #[schema(value_type = Option<Object>)]
+    body: Option<Box<RawValue>>,
 }
 
-impl From<QuarantineRow> for QuarantinedJson {
-    fn from(row: QuarantineRow) -> Self {
-        let body = serde_json::from_slice(&row.body).unwrap_or(serde_json::Value::Null);
-        Self { id: row.id, event: row.event, at: Millis(row.at).to_string(), body }
+impl From<QuarantinedHead> for QuarantinedJson {
+    fn from(row: QuarantinedHead) -> Self {
+        let body = serde_json::from_slice(&row.body).ok();
+        Self { id: row.id, event: row.event, at: Millis(row.at).to_string(), size_bytes: row.size_bytes, body }
     }
 }
 
@@ -171,7 +175,7 @@ async fn list_quarantined(
 ) -> Result<Json<Page<QuarantinedJson>>, Problem> {
     let limit = page.limit()?;
     let name = InstanceName::parse(&instance)?;
-    let rows = store.quarantined(&name, page.cursor::<i64>()?.unwrap_or(0), limit + 1).await?;
+    let rows = store.quarantined_heads(&name, page.cursor::<i64>()?.unwrap_or(0), limit + 1).await?;
     Ok(Json(Page::cut(rows, limit, |last| Cursor::of(&last.id)).map(QuarantinedJson::from)))
 }
 
@@ -199,11 +203,10 @@ struct ReleasedJson {
 async fn release(
     _: Admin,
     instance: Path<String>,
-    body: Option<Json<Release>>,
+    OptionalBody(wanted): OptionalBody<Release>,
     instances: Data<Instances>,
 ) -> Result<Json<ReleasedJson>, Problem> {
     let name = InstanceName::parse(&instance)?;
-    let wanted = body.map(Json::into_inner).unwrap_or_default();
     let user = match wanted.user_id {
         Some(raw) => UserId::named_by_admin(&raw)?,
         None => name

@@ -15,6 +15,7 @@ use crate::domain::ids::{InstanceName, OrgId};
 use crate::domain::instance::Instance;
 use crate::domain::wire::InstanceJson;
 use crate::http::api::page::{Cursor, Page, PageQuery};
+use crate::http::extract::OptionalBody;
 use crate::http::problem::Problem;
 use crate::services::instances::Instances;
 
@@ -44,18 +45,18 @@ struct Connected {
 /// Connect WhatsApp
 ///
 /// Ensures the user's one instance. Safe to call many times at once.
-#[utoipa::path(tag = "instances", request_body = Connect, responses(
+#[utoipa::path(tag = "instances", params(Whose), request_body = Connect, responses(
     (status = 200, body = Connected), (status = 401), (status = 403, description = "somebody else's `userId` or `organizationId`")))]
 #[post("/api/whatsapp/connect")]
 async fn connect(
     caller: Caller,
-    body: Option<Json<Connect>>,
+    whose: Query<Whose>,
+    OptionalBody(wanted): OptionalBody<Connect>,
     instances: Data<Instances>,
     clock: Data<Clock>,
 ) -> Result<Json<Connected>, Problem> {
-    let wanted = body.map(Json::into_inner).unwrap_or_default();
     caller.require_scope(Scope::Connect)?;
-    let user = caller.acting_for(wanted.user_id.as_deref())?;
+    let user = caller.acting_for(wanted.user_id.as_deref().or(whose.user_id.as_deref()))?;
     let org = caller.acting_in(wanted.organization_id.as_deref())?;
     if wanted
         .number
@@ -124,7 +125,7 @@ async fn list(
 /// The organisation a list is narrowed to; `None` is all of them.
 fn whose_list(caller: &Caller, named: Option<&str>) -> Result<Option<OrgId>, Error> {
     if caller.admin {
-        return named.map(OrgId::from_claim).transpose();
+        return named.map(OrgId::named_by_admin).transpose();
     }
     caller.acting_in(named)?.map(Some).ok_or(Error::AdminOnly)
 }

@@ -24,6 +24,8 @@ pub struct TicketRequest {
     channel: ChannelKind,
     /// For an operator: whose channel.
     user_id: Option<String>,
+    /// For an operator: which organisation's channel.
+    organization_id: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
@@ -53,11 +55,13 @@ impl fmt::Debug for Ticket {
 
 impl TicketRequest {
     fn channel(&self, caller: &Caller) -> Result<Channel, Error> {
+        caller.may_name(self.user_id.as_deref(), self.organization_id.as_deref())?;
         match self.channel {
             ChannelKind::User => caller.acting_for(self.user_id.as_deref()).map(Channel::User),
             ChannelKind::Org => {
-                let org = caller.org.clone();
-                org.map(Channel::Org).ok_or_else(|| Error::bad_input("channel", "is `org`, but the token names none"))
+                let org = caller.acting_in(self.organization_id.as_deref())?;
+                org.map(Channel::Org)
+                    .ok_or_else(|| Error::bad_input("channel", "is `org`, but no organisation is named"))
             }
             ChannelKind::Admin => Ok(Channel::Admin),
         }

@@ -16,7 +16,7 @@ pub struct IdentityConfig {
     /// Secret of users' HS256 tokens, at least 32 characters. Not together with `JWKS_URL`.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     pub jwt_secret: Option<SecretString>,
-    /// Key set of users' RS256 or ES256 tokens.
+    /// URL of the key set of users' RS256 or ES256 tokens.
     #[arg(long, env = "JWKS_URL")]
     pub jwks_url: Option<String>,
     /// The `iss` that tokens must carry. Unset: any.
@@ -34,7 +34,7 @@ pub struct IdentityConfig {
     /// Role that makes a token an operator of the whole installation. Unset: no token is one.
     #[arg(long, env = "JWT_ADMIN_ROLE")]
     pub jwt_admin_role: Option<String>,
-    /// A bearer that may only read `/metrics`.
+    /// A bearer that may only read `/metrics`, which this version does not serve yet.
     #[arg(long, env = "METRICS_TOKEN", hide_env_values = true)]
     pub metrics_token: Option<SecretString>,
 }

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::QuarantineGauge;
 use crate::adapters::store::batch::{
     Appended, Changes, ChannelId, Key, Known, Lookups, Quarantined, Remembered, Seen, ShownChange, Subject,
 };
 use crate::domain::emission;
 use crate::domain::entry::{Entry, Outcome, QrMark};
+use crate::domain::error::Error;
 use crate::domain::event::EventName;
 use crate::domain::frame;
 use crate::domain::ids::InstanceName;
@@ -38,6 +40,14 @@ pub enum Verdict {
     Duplicate { seq: i64, differs: bool },
     Folded { seq: i64 },
     Quarantined,
+}
+
+/// What the operator decided about the log.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Messages go to the organisation's channel too.
+    pub org_sees_messages: bool,
+    pub quarantine: QuarantineGauge,
 }
 
 /// What the gateway itself appends to a user's channel.
@@ -83,7 +93,8 @@ pub fn lookups_of(announcement: &Announcement, now: Millis) -> Lookups {
 
 /// The growing plan of one batch.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Plan<'a> {
+    rules: &'a Rules,
     subjects: HashMap<InstanceName, Subject>,
     seen: HashMap<Key, Seen>,
     heads: HashMap<ChannelId, i64>,
@@ -92,18 +103,32 @@ pub struct Plan {
     changes: Changes,
 }
 
-impl Plan {
-    pub fn new(known: Known, now: Millis) -> Self {
+impl<'a> Plan<'a> {
+    pub fn new(rules: &'a Rules, known: Known, now: Millis) -> Self {
         let changes = Changes { admin_head: known.admin_head, now, ..Changes::default() };
-        Self { subjects: known.subjects, seen: known.seen, heads: known.heads, last_id: known.last_id, now, changes }
+        Self {
+            rules,
+            subjects: known.subjects,
+            seen: known.seen,
+            heads: known.heads,
+            last_id: known.last_id,
+            now,
+            changes,
+        }
     }
 
     /// Decides one arrival; the order of calls is the order of the log.
-    pub fn arrive(&mut self, arrival: &Arrival) -> Verdict {
+    ///
+    /// # Errors
+    /// [`Error::QuarantineFull`]: nobody owns the instance, and nothing of it is kept.
+    pub fn arrive(&mut self, arrival: &Arrival) -> Result<Verdict, Error> {
         let webhook = &arrival.webhook;
         let Some(mut subject) = self.subjects.remove(&webhook.instance) else {
+            if self.rules.quarantine.is_full() {
+                return Err(Error::QuarantineFull);
+            }
             self.changes.quarantined.push(quarantined(arrival));
-            return Verdict::Quarantined;
+            return Ok(Verdict::Quarantined);
         };
         self.changes.released.extend(arrival.released);
         let verdict = match self.seen_before(webhook) {
@@ -111,7 +136,7 @@ impl Plan {
             None => self.take_in(&mut subject, arrival),
         };
         self.subjects.insert(webhook.instance.clone(), subject);
-        verdict
+        Ok(verdict)
     }
 
     /// Appends what the gateway itself has to say.
@@ -148,9 +173,9 @@ impl Plan {
 
     fn take_in(&mut self, subject: &mut Subject, arrival: &Arrival) -> Verdict {
         let webhook = &arrival.webhook;
-        let (emitted, offset) = emission::settle(&webhook.emission, subject.state.offset, arrival.received);
-        if offset != subject.state.offset {
-            subject.state.offset = offset;
+        let (emitted, clock) = emission::settle(&webhook.emission, subject.state.clock, arrival.received);
+        if clock != subject.state.clock {
+            subject.state.clock = clock;
             subject.touched = true;
         }
         let input = webhook.input.as_ref().filter(|_| !arrival.late);
@@ -256,7 +281,8 @@ impl Plan {
     /// The next numbers on all channels that an event of this name goes to.
     fn next(&mut self, subject: &Subject, event: &EventName) -> Position {
         self.last_id += 1;
-        let org = subject.org.as_ref().filter(|_| frame::goes_to_org(event));
+        let for_org = frame::goes_to_org(event) && (self.rules.org_sees_messages || !frame::is_about_messages(event));
+        let org = subject.org.as_ref().filter(|_| for_org);
         Position {
             id: self.last_id,
             seq: self.bump(subject.channel),

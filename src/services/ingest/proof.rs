@@ -27,7 +27,7 @@ pub struct ProofConfig {
     /// `none` accepts webhooks without any proof; only for closed networks.
     #[arg(long, env = "WEBHOOK_AUTH", value_enum, default_value_t = WebhookAuth::Required)]
     pub webhook_auth: WebhookAuth,
-    /// Seconds after its `iat` that a proof is refused. Default 3600; Evolution re-sends for about 20 minutes.
+    /// Seconds after its `iat` that a proof is refused; Evolution re-sends for about 20 minutes.
     #[arg(long, env = "WEBHOOK_PROOF_MAX_AGE_S", default_value_t = 3600)]
     pub webhook_proof_max_age_s: u32,
 }

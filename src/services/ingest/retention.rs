@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Ingest;
+use super::{Ingest, QuarantineGauge};
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
 use crate::domain::error::Error;
@@ -15,11 +15,11 @@ use crate::domain::ids::InstanceName;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct RetentionConfig {
-    /// Days that the event log is kept. Default 30.
+    /// Days that the event log is kept.
     #[arg(long, env = "EVENT_RETENTION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub event_retention_days: u32,
-    /// Bytes the database may use before the oldest events go, whichever comes first. Default 20 GiB. Rows younger
-    /// than 24 hours are never dropped for size; 0 means no limit.
+    /// Bytes the database may use before the oldest events go, whichever comes first. 20 GiB unless set; 0 means
+    /// no limit. Rows younger than 24 hours are never dropped for size.
     #[arg(long, env = "EVENT_RETENTION_BYTES", default_value_t = 20 << 30)]
     pub event_retention_bytes: u64,
 }
@@ -37,8 +37,17 @@ const WAKES: i64 = 200;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Drops what is old until `stop`.
-pub async fn run(store: Store, clock: Clock, config: RetentionConfig, stop: CancellationToken) {
+pub async fn run(
+    store: Store,
+    clock: Clock,
+    config: RetentionConfig,
+    quarantine: QuarantineGauge,
+    stop: CancellationToken,
+) {
     while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+        if let Err(e) = quarantine.read(&store).await {
+            warn!("the quarantine could not be measured: {e}");
+        }
         match stop.run_until_cancelled(sweep(&store, &clock, &config)).await {
             Some(Ok(0)) | None => {}
             Some(Ok(dropped)) => info!(events.dropped = dropped, "{dropped} old events were dropped from the log"),
@@ -73,6 +82,7 @@ pub async fn sweep(store: &Store, clock: &Clock, config: &RetentionConfig) -> Re
         dropped += went;
         tokio::time::sleep(BREATH).await;
     }
+    store.empty_wal().await?;
     Ok(dropped)
 }
 

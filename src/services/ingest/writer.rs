@@ -8,16 +8,19 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::plan::{self, Arrival, Plan, Verdict};
+use super::plan::{self, Arrival, Plan, Rules, Verdict};
 use super::{Counts, Job};
 use crate::adapters::bus::{Bus, Committed};
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
-use crate::adapters::store::batch::Changes;
+use crate::adapters::store::batch::{Changes, Refusal};
 use crate::domain::error::Error;
 
 /// Jobs in one transaction.
 const BATCH: usize = 256;
+
+/// What the plan says of one webhook.
+type Decided = Result<Verdict, Error>;
 
 pub(super) struct Writer {
     pub(super) store: Store,
@@ -25,6 +28,7 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) counts: Arc<Counts>,
     pub(super) newest: watch::Sender<i64>,
+    pub(super) rules: Rules,
 }
 
 impl Writer {
@@ -48,25 +52,35 @@ impl Writer {
     }
 
     /// Commits all as one transaction; if that fails, each by itself, so that one that cannot be stored takes nobody
-    /// with it.
+    /// with it. A database that cannot be written to at all is not asked again for each: everyone would wait for the
+    /// sum of its time-outs.
     async fn work(&self, jobs: Vec<Job>) {
         match self.commit(&jobs).await {
             Ok(verdicts) => answer_all(jobs, verdicts),
-            Err(cause) if jobs.len() == 1 => answer_failure(jobs, cause),
-            Err(cause) => {
+            Err(Refusal::Failed(cause)) if jobs.len() > 1 => {
                 warn!(batch.jobs = jobs.len(), "a batch failed and is tried one by one: {}", chain(&cause));
-                for job in jobs {
-                    let alone = vec![job];
-                    match self.commit(&alone).await {
-                        Ok(verdicts) => answer_all(alone, verdicts),
-                        Err(cause) => answer_failure(alone, cause),
-                    }
+                self.work_one_by_one(jobs).await;
+            }
+            Err(refusal) => answer_failure(jobs, refusal),
+        }
+    }
+
+    async fn work_one_by_one(&self, jobs: Vec<Job>) {
+        let mut jobs = jobs.into_iter();
+        while let Some(job) = jobs.next() {
+            let alone = vec![job];
+            match self.commit(&alone).await {
+                Ok(verdicts) => answer_all(alone, verdicts),
+                Err(refusal @ Refusal::Failed(_)) => answer_failure(alone, refusal),
+                Err(refusal @ Refusal::NotBegun(_)) => {
+                    answer_failure(alone.into_iter().chain(jobs).collect(), refusal);
+                    return;
                 }
             }
         }
     }
 
-    async fn commit(&self, jobs: &[Job]) -> Result<Vec<Option<Verdict>>, Error> {
+    async fn commit(&self, jobs: &[Job]) -> Result<Vec<Option<Decided>>, Refusal> {
         let now = self.clock.now();
         let mut wanted = plan::lookups(jobs.iter().filter_map(Job::arrival), now);
         for job in jobs {
@@ -78,7 +92,7 @@ impl Writer {
         let changes = self
             .store
             .commit_batch(&wanted, |known| {
-                let mut plan = Plan::new(known, now);
+                let mut plan = Plan::new(&self.rules, known, now);
                 for job in jobs {
                     verdicts.push(match job {
                         Job::Webhook { arrival, .. } => Some(plan.arrive(arrival)),
@@ -118,9 +132,9 @@ impl Job {
 }
 
 impl Counts {
-    fn note(&self, verdicts: &[Option<Verdict>]) {
+    fn note(&self, verdicts: &[Option<Decided>]) {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        for verdict in verdicts.iter().flatten() {
+        for verdict in verdicts.iter().flatten().flatten() {
             let counter = match verdict {
                 Verdict::Stored { .. } => &self.stored,
                 Verdict::Duplicate { differs: true, .. } => &self.duplicates_differing,
@@ -134,22 +148,26 @@ impl Counts {
 }
 
 /// Whoever asked may have gone; the log has it all the same.
-fn answer_all(jobs: Vec<Job>, verdicts: Vec<Option<Verdict>>) {
+fn answer_all(jobs: Vec<Job>, verdicts: Vec<Option<Decided>>) {
     for (job, verdict) in jobs.into_iter().zip(verdicts) {
         match (job, verdict) {
-            (Job::Webhook { answer, .. }, Some(verdict)) => drop(answer.send(Ok(verdict))),
+            (Job::Webhook { answer, .. }, Some(verdict)) => drop(answer.send(verdict)),
             (Job::Announce { answer, .. }, _) => drop(answer.send(Ok(()))),
             (Job::Webhook { answer, .. }, None) => drop(answer.send(Err(Error::Internal("a job was not decided")))),
         }
     }
 }
 
-fn answer_failure(jobs: Vec<Job>, cause: Error) {
-    error!("a commit failed: {}", chain(&cause));
-    let Some(job) = jobs.into_iter().next() else { return };
-    match job {
-        Job::Webhook { answer, .. } => drop(answer.send(Err(cause))),
-        Job::Announce { answer, .. } => drop(answer.send(Err(cause))),
+fn answer_failure(jobs: Vec<Job>, refusal: Refusal) {
+    let (Refusal::NotBegun(cause) | Refusal::Failed(cause)) = refusal;
+    let why = chain(&cause);
+    error!(batch.jobs = jobs.len(), "a commit failed: {why}");
+    for job in jobs {
+        let cause = Error::store("committing", why.clone());
+        match job {
+            Job::Webhook { answer, .. } => drop(answer.send(Err(cause))),
+            Job::Announce { answer, .. } => drop(answer.send(Err(cause))),
+        }
     }
 }
 

@@ -1,25 +1,44 @@
 //! The first frame: where the stream begins and how things stand there (INTERFACE §4).
 
+use std::collections::BTreeMap;
+
 use bytestring::ByteString;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::adapters::store::channels::Snapshot;
 use crate::domain::channel::Epoch;
 use crate::domain::time::Millis;
 use crate::domain::wire::InstanceJson;
 
-/// `seq` is the number that the next frame follows.
-pub(super) fn text(epoch: &Epoch, seq: i64, recovered: bool, snapshot: &Snapshot, now: Millis) -> ByteString {
-    let data = data(snapshot, now);
-    json!({"type": "hello", "epoch": epoch.0, "seq": seq, "recovered": recovered, "data": data}).to_string().into()
+#[derive(Serialize)]
+struct Hello<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    epoch: &'a str,
+    seq: i64,
+    recovered: bool,
+    data: Data<'a>,
 }
 
-fn data(snapshot: &Snapshot, now: Millis) -> Value {
-    match snapshot {
-        Snapshot::User(instance) => json!({"instance": instance.as_ref().map(|i| InstanceJson::of(i, now, true))}),
-        Snapshot::Org(instances) => {
-            json!({"instances": instances.iter().map(|i| InstanceJson::of(i, now, false)).collect::<Vec<_>>()})
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Data<'a> {
+    User { instance: Option<Box<InstanceJson>> },
+    Org { instances: Vec<InstanceJson> },
+    Admin { totals: &'a BTreeMap<String, i64> },
+}
+
+/// `seq` is the number that the next frame follows.
+pub(super) fn text(epoch: &Epoch, seq: i64, recovered: bool, snapshot: &Snapshot, now: Millis) -> ByteString {
+    let data = match snapshot {
+        Snapshot::User(instance) => {
+            Data::User { instance: instance.as_deref().map(|own| Box::new(InstanceJson::of(own, now, true))) }
         }
-        Snapshot::Admin(totals) => json!({"totals": totals}),
-    }
+        Snapshot::Org(instances) => {
+            Data::Org { instances: instances.iter().map(|one| InstanceJson::of(one, now, false)).collect() }
+        }
+        Snapshot::Admin(totals) => Data::Admin { totals },
+    };
+    let hello = Hello { kind: "hello", epoch: &epoch.0, seq, recovered, data };
+    serde_json::to_string(&hello).unwrap_or_default().into()
 }
