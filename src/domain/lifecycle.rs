@@ -132,7 +132,7 @@ pub enum Notice {
 pub fn step(state: &State, input: &Input, emitted: Millis, now: Millis) -> (State, Vec<Action>) {
     let mut next = state.clone();
     next.facts.learn(input, emitted);
-    let before = state.seen.clone().unwrap_or_else(|| state.look(now));
+    let before = state.last_seen(now);
     let after = next.look(now);
 
     let notice = notice(state.facts.is_linked(), &before, &after).map(Action::Notify);
@@ -154,6 +154,11 @@ impl State {
     /// The hash of the code that belongs on the screen, and when it expires; `None` once anything newer is known.
     pub fn shown_qr(&self) -> Option<(&str, Millis)> {
         self.facts.shown_qr()
+    }
+
+    /// What was shown last; of a new instance, what its creation showed.
+    pub fn last_seen(&self, now: Millis) -> Seen {
+        self.seen.clone().unwrap_or_else(|| self.look(now))
     }
 
     fn look(&self, now: Millis) -> Seen {

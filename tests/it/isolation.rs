@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::app::TestApp;
 use crate::judge::{self, Answer, Channel, Sent, Trace};
-use crate::listeners::{Book, By, Ear, connecting, open, presence, qr, text};
+use crate::listeners::{Book, By, Ear, connecting, open, posts_emitted, presence, qr, text};
 
 /// Users and their organisations.
 const TENANTS: [(&str, Option<&str>); 5] =
@@ -30,7 +30,7 @@ async fn tell(app: Arc<TestApp>, user: &'static str, began: Instant) -> Vec<(Sen
     let mut told = Vec::new();
     for (event, body, trace) in story(user) {
         let sent = Sent { event, user: user.into(), trace, at: began.elapsed() };
-        let answer = app.evolution_posts(user, body).await;
+        let answer = posts_emitted(&app, user, body, app.clock.now()).await;
         assert_eq!(answer.verdict(), "stored", "{}", answer.json);
         told.push((sent, Answer::Stored(answer.seq()), began.elapsed()));
     }

@@ -1,8 +1,19 @@
 //! What the gateway itself says on a channel: that something changed, once, and in the right order.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use clap::Parser;
 use serde_json::{Value, json};
+use uuid::Uuid;
+use zapgate::adapters::bus::Bus;
+use zapgate::adapters::clock::Clock;
+use zapgate::adapters::store::Store;
+use zapgate::adapters::tasks::Tasks;
+use zapgate::domain::ids::{InstanceName, UserId};
+use zapgate::domain::lifecycle::State;
+use zapgate::services::ingest::disk::DiskGauge;
+use zapgate::services::ingest::{Ingest, IngestConfig, retention};
 
 use crate::app::TestApp;
 use crate::listeners::{connecting, open, posts_emitted, text};
@@ -40,8 +51,12 @@ async fn a_whole_pairing_says_connected_once_and_after_the_status_that_shows_it(
     app.user("ana").await;
     let mut ana = app.listen("ana").await;
 
-    for event in recorded::file::<serde_json::Value>("flows/qr-scan-to-open")["events"].as_array().unwrap() {
-        app.evolution_posts("ana", event["request"]["body"].clone()).await;
+    let flow: Value = recorded::file("flows/qr-scan-to-open");
+    let events = flow["events"].as_array().unwrap();
+    let offset = |event: &Value| Duration::from_millis(event["offset_ms"].as_u64().unwrap());
+    let began = app.clock.now() - offset(events.last().unwrap());
+    for event in events {
+        posts_emitted(&app, "ana", event["request"]["body"].clone(), began + offset(event)).await;
     }
 
     let frames = until_now(&app, &mut ana).await;
@@ -131,4 +146,38 @@ async fn a_user_who_connects_again_hears_nothing_new() {
 async fn events(app: &TestApp) -> Vec<String> {
     let database = app.database().await;
     sqlx::query_scalar("SELECT event FROM events ORDER BY id").fetch_all(&database).await.unwrap()
+}
+
+#[actix_web::test]
+async fn instances_that_are_due_together_are_woken_in_few_commits_and_say_nothing_when_nothing_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("zapgate.db");
+    let (store, clock, tasks) = (Store::open(&path).await.unwrap(), Clock::system(), Tasks::default());
+    let config = Config::parse_from(["zapgate"]).ingest;
+    let disk = DiskGauge::new(folder.path(), 0);
+    let ingest = Ingest::start(&config, store.clone(), Bus::default(), clock.clone(), disk, &tasks).await.unwrap();
+    for nth in 0..50_u128 {
+        let user = UserId::from_subject(&format!("user{nth}")).unwrap();
+        let name = InstanceName::of_user(&user);
+        store
+            .ensure_instance(&name, &user, None, Uuid::from_u128(nth + 1), &State::default(), clock.now())
+            .await
+            .unwrap();
+    }
+    let database = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    sqlx::query("UPDATE whatsapp_instances SET wake_at = 1").execute(&database).await.unwrap();
+
+    let due = retention::wake_once(&store, &clock, &ingest).await.unwrap();
+    let again = retention::wake_once(&store, &clock, &ingest).await.unwrap();
+
+    let commits = ingest.counts().commits.load(Ordering::Relaxed);
+    assert_eq!((due, again), (50, 0));
+    assert!((1..=5).contains(&commits), "{commits} commits");
+    assert_eq!(store.last_entry_id().await.unwrap(), 0);
+}
+
+#[derive(Parser)]
+struct Config {
+    #[command(flatten)]
+    ingest: IngestConfig,
 }

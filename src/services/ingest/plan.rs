@@ -205,7 +205,7 @@ impl<'a> Plan<'a> {
     /// One step of the instance's life, with what it does to the row.
     fn live(&self, subject: &mut Subject, input: &Input, emitted: Millis) -> Lived {
         let before = subject.state.view(self.now);
-        let seen_before = subject.state.seen.clone();
+        let seen_before = subject.state.last_seen(self.now);
         let (state, actions) = lifecycle::step(&subject.state, input, emitted, self.now);
         subject.state = state;
         let after = subject.state.view(self.now);
@@ -221,7 +221,7 @@ impl<'a> Plan<'a> {
             Action::Notify(_) => None,
         });
         subject.touched = true;
-        Lived { changed: seen_before != subject.state.seen, after, actions }
+        Lived { changed: seen_before != subject.state.last_seen(self.now), after, actions }
     }
 
     /// Says what changed in frames of its own: the status unless a webhook's frame already does, then notifications.
