@@ -29,7 +29,7 @@ use crate::adapters::tls;
 use crate::config::Settings;
 use crate::domain::ids::{InstanceName, UserId};
 use crate::http::api::live::LiveDoor;
-use crate::http::api::operations::ApiDocument;
+use crate::http::api::operations::{ApiDocument, Loops};
 use crate::http::door::Door;
 use crate::http::span::RequestSpan;
 use crate::http::webhook::Intake;
@@ -74,6 +74,7 @@ struct Parts {
     live: Data<LiveDoor>,
     tail: Data<Tail>,
     document: Data<ApiDocument>,
+    loops: Data<Loops>,
     origins: Arc<[String]>,
 }
 
@@ -111,7 +112,7 @@ impl App {
         let disk = DiskGauge::new(store.folder(), settings.ingest.disk_floor_percent);
         back.spawn("disk", |stop| disk.clone().watch(stop));
         let ingest = Ingest::start(&settings.ingest, store.clone(), bus.clone(), clock.clone(), disk, &back).await?;
-        let instances = Instances::load(store.clone(), ingest.clone(), clock.clone()).await?;
+        let instances = Instances::load(store.clone(), ingest.clone()).await?;
         let hub = Hub::new(settings.hub.clone());
         back.spawn("pump", |stop| pumps::bus_to_hub(bus.subscribe(), hub.clone(), clock.clone(), stop));
         back.spawn("retention", |stop| {
@@ -138,6 +139,7 @@ impl App {
             live: Data::new(LiveDoor { live, tasks: front.clone(), stop: front.stopping(), patience }),
             tail: Data::new(tail),
             document: Data::new(ApiDocument(http::openapi_document()?)),
+            loops: Data::new(Loops { front: front.clone(), back: back.clone() }),
         };
         Ok(Self { settings, listener, address, store, clock, front, back, parts, made_admin, _lock: lock })
     }
@@ -172,6 +174,7 @@ impl App {
                 .app_data(parts.live.clone())
                 .app_data(parts.tail.clone())
                 .app_data(parts.document.clone())
+                .app_data(parts.loops.clone())
                 .app_data(problem::json_config())
                 .app_data(problem::query_config())
                 .app_data(problem::path_config())

@@ -83,7 +83,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             None => serve::run(cli.serve).await,
             Some(Command::Serve(settings)) => serve::run(*settings).await,
             Some(Command::Demo(args)) => demo::run(*args).await,
-            Some(Command::Token(args)) => token::run(*args).await,
+            Some(Command::Token(args)) => token::run(*args),
             Some(Command::Openapi) => openapi::run(),
         }
     };

@@ -184,14 +184,6 @@ impl Settings {
         }
     }
 
-    /// The base URL that Evolution is given.
-    pub fn webhook_base(&self, bound: SocketAddr) -> String {
-        match &self.webhook_url {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", SocketAddr::new(reachable(bound.ip()), bound.port())),
-        }
-    }
-
     /// Where a client on this machine finds the server that listens on `bound`.
     pub fn local_url(&self, bound: SocketAddr) -> String {
         format!("http://{}", SocketAddr::new(reachable(bound.ip()), bound.port()))

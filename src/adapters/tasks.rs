@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -14,18 +15,28 @@ use tracing::{Instrument, error, error_span, warn};
 pub struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
+    lost: Arc<OnceLock<&'static str>>,
 }
 
 impl Tasks {
-    /// Runs a loop until it ends by itself, which it should soon after `stop` is cancelled.
+    /// Runs a loop until it ends by itself, which it should soon after `stop` is cancelled and never before.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
     pub fn spawn<F, W>(&self, name: &'static str, work: W)
     where
         W: FnOnce(CancellationToken) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let work = told_if_it_panics(name, work(self.stop.clone())).instrument(error_span!("task", task.name = name));
-        tokio::spawn(self.tracker.track_future(work));
+        let (work, stop, lost) = (work(self.stop.clone()), self.stop.clone(), Arc::clone(&self.lost));
+        let watched = async move {
+            told_if_it_panics(name, work).await;
+            if !stop.is_cancelled() {
+                error!(task.name = name, "the task `{name}` ended before its time");
+                // The first one is named; nobody asks for the others.
+                let _ = lost.set(name);
+            }
+        };
+        let watched = watched.instrument(error_span!("task", task.name = name));
+        tokio::spawn(self.tracker.track_future(watched));
     }
 
     /// Like [`Tasks::spawn`], on the current worker: for a socket's loop, whose stream cannot change threads.
@@ -43,6 +54,11 @@ impl Tasks {
     /// response that streams.
     pub fn stopping(&self) -> CancellationToken {
         self.stop.clone()
+    }
+
+    /// The first loop that ended although nobody told it to: the server is no longer whole.
+    pub fn lost(&self) -> Option<&'static str> {
+        self.lost.get().copied()
     }
 
     /// Tells every loop to end.
@@ -63,5 +79,24 @@ impl Tasks {
 async fn told_if_it_panics(name: &'static str, work: impl Future<Output = ()>) {
     if AssertUnwindSafe(work).catch_unwind().await.is_err() {
         error!(task.name = name, "the task `{name}` panicked and no longer runs");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_ends_by_itself_is_missed_and_one_that_was_told_to_is_not() {
+        let (faulty, sound) = (Tasks::default(), Tasks::default());
+        faulty.spawn("faulty", |_| async { panic!("on purpose") });
+        sound.spawn("sound", |stop| async move { stop.cancelled().await });
+
+        faulty.tracker.close();
+        faulty.tracker.wait().await;
+        sound.cancel();
+        sound.join(Duration::from_secs(5)).await;
+
+        assert_eq!((faulty.lost(), sound.lost()), (Some("faulty"), None));
     }
 }

@@ -1,4 +1,4 @@
-//! `zapgate token`: a user's token, without a running server when `JWT_SECRET` is set.
+//! `zapgate token`: a user's token, signed with `JWT_SECRET`; needs no running server.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,20 +7,18 @@ use secrecy::ExposeSecret;
 
 use super::{Failure, say};
 use crate::adapters::clock::Clock;
-use crate::adapters::store::Store;
 use crate::config::Settings;
 use crate::domain::caller::Scope;
-use crate::services::identity::{Identity, TokenRequest};
+use crate::services::identity::{self, TokenRequest};
 
 /// The options `--help` shows: the command's own, and the settings that shape a token.
-const SHOWN: [&str; 13] = [
+const SHOWN: [&str; 12] = [
     "user",
     "org",
     "admin",
     "session",
     "scope",
     "ttl",
-    "database_url",
     "jwt_secret",
     "jwt_issuer",
     "jwt_audience",
@@ -55,7 +53,7 @@ pub(super) struct TokenArgs {
     settings: Settings,
 }
 
-pub(super) async fn run(args: TokenArgs) -> Result<(), Failure> {
+pub(super) fn run(args: TokenArgs) -> Result<(), Failure> {
     let faults = args.settings.check().faults;
     if !faults.is_empty() {
         return Err(Failure::Usage(faults));
@@ -65,9 +63,11 @@ pub(super) async fn run(args: TokenArgs) -> Result<(), Failure> {
             "JWT_ADMIN_ROLE: is not set, so no token can be an operator's; example: JWT_ADMIN_ROLE=zapgate_admin";
         return Err(Failure::Usage(vec![String::from(fault)]));
     }
-    let path = args.settings.database_path().map_err(|fault| Failure::Usage(vec![fault]))?;
-    let store = Store::open(&path).await?;
-    let identity = Identity::open(&args.settings.identity, store.clone(), Clock::system()).await?;
+    if args.settings.identity.jwt_secret.is_none() {
+        let fault = "JWT_SECRET: is not set, so there is nothing to sign with; example: JWT_SECRET=$(openssl rand -hex 32), \
+                     the same for the server. Without it, ask the server: POST /api/tokens";
+        return Err(Failure::Usage(vec![String::from(fault)]));
+    }
     let request = TokenRequest {
         subject: args.user,
         org: args.org,
@@ -76,9 +76,8 @@ pub(super) async fn run(args: TokenArgs) -> Result<(), Failure> {
         session: args.session,
         admin: args.admin,
     };
-    let minted = identity.mint(&request)?;
+    let minted = identity::mint_at_shell(&args.settings.identity, &request, Clock::system().now())?;
     say(minted.token.expose_secret());
-    store.close().await;
     Ok(())
 }
 

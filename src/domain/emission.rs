@@ -1,6 +1,6 @@
 //! When an event happened, in true UTC (DESIGN "Time"). Deliveries are late, repeated and out of order, so nothing is
 //! ordered by arrival; and `date_time` is Evolution's wall clock written with a `Z`, right only where that is UTC
-//! (CONTRACT §1.2). Who stores what an [`Offset`] remembers is not decided here.
+//! (CONTRACT §1.2). Who stores what an [`EvolutionClock`] remembers is not decided here.
 
 use serde::{Deserialize, Serialize};
 

@@ -19,7 +19,7 @@ use crate::adapters::store::Store;
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, UserId};
 use crate::domain::time::Millis;
-use crate::domain::webhook;
+use crate::domain::webhook::{self, Webhook};
 use crate::services::ingest::proof::{Presented, Proof, Proofs};
 use crate::services::ingest::{Ingest, IngestConfig, Verdict, letters};
 use crate::services::instances::Instances;
@@ -181,48 +181,71 @@ async fn receive_for(
 async fn receive(
     request: &HttpRequest,
     expected: Option<InstanceName>,
-    body: web::Payload,
+    payload: web::Payload,
     intake: &Intake,
 ) -> Result<web::Json<Answer>, Problem> {
     let received = intake.clock.now();
     let presented = presented(request);
-    let early = match intake.proofs.check(presented, expected.as_ref(), received) {
-        // A key of one instance proves nothing until the body names that instance.
-        Err(refusal) if expected.is_some() || !matches!(refusal, Error::ProofInvalid(_)) => {
-            return Err(refuse(intake, expected.as_ref(), refusal).await.into());
-        }
-        early => early,
-    };
-    if let Err(unsupported) = require_plain_json(request) {
-        return Err(early.err().unwrap_or(unsupported).into());
-    }
-    let room = if early.is_ok() { &intake.proven_room } else { &intake.unproven_room };
-    let reading = tokio::time::timeout(BODY_PATIENCE, read_body(body, intake.max_bytes, room));
-    let (bytes, size, _room) = reading.await.map_err(|_| Error::BodyTimeout)??;
-    let too_large = size > intake.max_bytes;
+    let early = early_proof(presented, expected.as_ref(), intake, received).await?;
+    // The faults of what nobody has proven yet are not explained.
+    require_plain_json(request).map_err(|fault| if early.is_some() { fault } else { UNPROVEN })?;
+    let room = if early.is_some() { &intake.proven_room } else { &intake.unproven_room };
+    let body = tokio::time::timeout(BODY_PATIENCE, read_body(payload, intake.max_bytes, room)).await;
+    let body = body.map_err(|_| Error::BodyTimeout)??;
     let (proof, expected) = match early {
-        Ok(proof) => (proof, expected),
-        // Nothing of an unproven body is kept, and its faults are not explained.
-        Err(_) if too_large => return Err(Error::TooLarge { limit_bytes: intake.max_bytes }.into()),
-        Err(_) => prove_by_body(&bytes, presented, intake, received).await?,
+        Some(proof) => (proof, expected),
+        None => prove_by_body(&body, presented, intake, received).await?,
     };
-    let understood = if too_large {
-        Err(Error::TooLarge { limit_bytes: intake.max_bytes })
-    } else {
-        webhook::parse(&bytes, expected.as_ref(), proof.issued_at)
-    };
-    let webhook = match understood {
+    let webhook = match understand(&body, expected.as_ref(), proof, intake.max_bytes) {
         Ok(webhook) => webhook,
-        Err(mismatch @ Error::InstanceMismatch) => {
-            return Err(refuse(intake, expected.as_ref(), mismatch).await.into());
-        }
-        Err(cause) => {
-            let size = announced(request).unwrap_or(size).max(size);
-            letters::keep(&intake.store, &cause, request.path(), expected.as_ref(), &bytes, size, received).await;
-            return Err(if too_large { refuse(intake, expected.as_ref(), cause).await } else { cause }.into());
-        }
+        Err(cause) => return Err(put_aside(request, &body, expected.as_ref(), cause, intake, received).await.into()),
     };
     Ok(web::Json(intake.ingest.accept(webhook, received).await?.into()))
+}
+
+/// What a webhook is told that may or may not turn out to be ours.
+const UNPROVEN: Error = Error::ProofInvalid("the signature is not ours, or not of this instance");
+
+/// The proof before the body is read; `None` when it can only be checked once the body names an instance.
+async fn early_proof(
+    presented: Presented<'_>,
+    expected: Option<&InstanceName>,
+    intake: &Intake,
+    now: Millis,
+) -> Result<Option<Proof>, Error> {
+    match intake.proofs.check(presented, expected, now) {
+        Ok(proof) => Ok(Some(proof)),
+        // A key of one instance proves nothing until the body names that instance.
+        Err(Error::ProofInvalid(_)) if expected.is_none() => Ok(None),
+        Err(refusal) => Err(refuse(intake, expected, refusal).await),
+    }
+}
+
+fn understand(body: &Body, expected: Option<&InstanceName>, proof: Proof, max_bytes: usize) -> Result<Webhook, Error> {
+    if body.size > max_bytes {
+        return Err(Error::TooLarge { limit_bytes: max_bytes });
+    }
+    webhook::parse(&body.bytes, expected, proof.issued_at)
+}
+
+/// Keeps an authentic webhook that can't be used, so that nothing is dropped silently; hands its fault back.
+async fn put_aside(
+    request: &HttpRequest,
+    body: &Body,
+    expected: Option<&InstanceName>,
+    cause: Error,
+    intake: &Intake,
+    now: Millis,
+) -> Error {
+    if matches!(cause, Error::InstanceMismatch) {
+        return refuse(intake, expected, cause).await;
+    }
+    let size = announced(request).unwrap_or(body.size).max(body.size);
+    letters::keep(&intake.store, &cause, request.path(), expected, &body.bytes, size, now).await;
+    if matches!(cause, Error::TooLarge { .. }) {
+        return refuse(intake, expected, cause).await;
+    }
+    cause
 }
 
 /// The proof as presented: the header of our own first, since a proxy may have put something else in `Authorization`.
@@ -256,16 +279,21 @@ fn announced(request: &HttpRequest) -> Option<usize> {
     request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads the whole body, at most `max_bytes` of which are kept, and says how long it was. Of one that is too large the
-/// rest is read and thrown away, within reason, so that the sender sees the answer. What is kept takes its place in
-/// `room` until the webhook is answered, so that many large bodies at once can't use up the memory.
-async fn read_body(
-    mut body: web::Payload,
-    max_bytes: usize,
-    room: &Arc<Semaphore>,
-) -> Result<(Bytes, usize, Option<OwnedSemaphorePermit>), Error> {
+/// A body as far as it was kept.
+struct Body {
+    bytes: Bytes,
+    /// How long it was on the wire.
+    size: usize,
+    /// Its place among the bodies in memory, given back when the webhook is answered.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Reads the whole body, at most `max_bytes` of which are kept. Of one that is too large the rest is read and thrown
+/// away, within reason, so that the sender sees the answer. What is kept takes its place in `room`, so that many large
+/// bodies at once can't use up the memory.
+async fn read_body(mut payload: web::Payload, max_bytes: usize, room: &Arc<Semaphore>) -> Result<Body, Error> {
     let (mut kept, mut size, mut held) = (BytesMut::new(), 0usize, None::<OwnedSemaphorePermit>);
-    while let Some(piece) = body.next().await {
+    while let Some(piece) = payload.next().await {
         let piece = piece.map_err(|_| Error::NotJson(String::from("the body was cut short")))?;
         size += piece.len();
         if size > max_bytes.saturating_mul(2) {
@@ -280,17 +308,20 @@ async fn read_body(
         }
         kept.extend_from_slice(&fitting);
     }
-    Ok((kept.freeze(), size, held))
+    Ok(Body { bytes: kept.freeze(), size, _room: held })
 }
 
-/// Proves a webhook by the key of the instance that its body names.
+/// Proves a webhook by the key of the instance that its body names. Nothing of one that fails is kept.
 async fn prove_by_body(
-    bytes: &Bytes,
+    body: &Body,
     presented: Presented<'_>,
     intake: &Intake,
     now: Millis,
 ) -> Result<(Proof, Option<InstanceName>), Error> {
-    let named = webhook::named_instance(bytes);
+    if body.size > intake.max_bytes {
+        return Err(Error::TooLarge { limit_bytes: intake.max_bytes });
+    }
+    let named = webhook::named_instance(&body.bytes);
     match intake.proofs.check(presented, named.as_ref(), now) {
         Ok(proof) => Ok((proof, named)),
         Err(refusal) => Err(refuse(intake, named.as_ref(), refusal).await),

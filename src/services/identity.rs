@@ -21,7 +21,7 @@ use tokio::sync::watch;
 pub use claims::TokenRequest;
 pub use codes::Ticket;
 pub use config::IdentityConfig;
-pub use tokens::Minted;
+pub use tokens::{Minted, mint_at_shell};
 
 use crate::adapters::clock::{self, Clock};
 use crate::adapters::store::Store;
@@ -57,7 +57,6 @@ pub struct Identity {
     store: Store,
     clock: Clock,
     operators: Vec<SecretDigest>,
-    metrics: Option<SecretDigest>,
     tokens: Tokens,
     revocations: Revocations,
     cookie_key: SecretBox<[u8]>,
@@ -76,12 +75,6 @@ impl Identity {
         revocations.learn(store.revocations().await?);
         Ok(Self {
             operators: config.admin_tokens().map(digest).collect(),
-            metrics: config
-                .metrics_token
-                .as_ref()
-                .map(ExposeSecret::expose_secret)
-                .filter(|t| !t.is_empty())
-                .map(digest),
             tokens,
             revocations,
             cookie_key: cookie_key
@@ -140,11 +133,6 @@ impl Identity {
     /// The key that seals sessions: 64 bytes, the same on every node and after a restart.
     pub fn cookie_key(&self) -> &[u8] {
         self.cookie_key.expose_secret()
-    }
-
-    /// Whether this is the bearer that may read `/metrics` and nothing else.
-    pub fn is_metrics_token(&self, bearer: &str) -> bool {
-        matches_any(self.metrics.as_slice(), bearer)
     }
 
     /// Refuses what `user` holds by now: tokens, sessions, tickets; their sockets hear of it by [`Identity::revoked`].

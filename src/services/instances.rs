@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dashmap::DashMap;
 use tracing::warn;
-use uuid::Uuid;
 
 use super::ingest::{Announcement, Ingest, Verdict};
-use crate::adapters::clock::{self, Clock};
+use crate::adapters::clock;
 use crate::adapters::store::Store;
 use crate::adapters::store::aside::QuarantineRow;
+use crate::adapters::store::batch::NewInstance;
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, OrgId, UserId};
 use crate::domain::instance::Instance;
@@ -24,7 +24,6 @@ use crate::domain::words;
 pub struct Instances {
     store: Store,
     ingest: Ingest,
-    clock: Clock,
     /// Users whose instance has a name of another form than `user_<id>`.
     adopted: Arc<DashMap<UserId, InstanceName>>,
     /// When a refusal was last told, per instance and whether for size.
@@ -50,12 +49,12 @@ pub struct Released {
 impl Instances {
     /// # Errors
     /// [`Error::Store`] when the table can't be read.
-    pub async fn load(store: Store, ingest: Ingest, clock: Clock) -> Result<Self, Error> {
+    pub async fn load(store: Store, ingest: Ingest) -> Result<Self, Error> {
         let adopted = DashMap::new();
         for (user, name) in store.adopted_names().await? {
             adopted.insert(user, name);
         }
-        Ok(Self { store, ingest, clock, adopted: Arc::new(adopted), alerted: Arc::default() })
+        Ok(Self { store, ingest, adopted: Arc::new(adopted), alerted: Arc::default() })
     }
 
     /// The name of a user's instance, whether it exists or not; no I/O, since every webhook asks.
@@ -72,14 +71,15 @@ impl Instances {
     }
 
     async fn ensure_named(&self, name: &InstanceName, user: &UserId, org: Option<&OrgId>) -> Result<Instance, Error> {
-        let fresh_id = Uuid::from_bytes(clock::random_bytes());
-        let fresh_id = uuid::Builder::from_random_bytes(fresh_id.into_bytes()).into_uuid();
-        // Nothing connects it yet; the first event of its own says more.
-        let state = State { hint: Some(reason::EVOLUTION_NOT_CONFIGURED.to_owned()), ..State::default() };
-        let made = self.store.ensure_instance(name, user, org, fresh_id, &state, self.clock.now()).await?;
-        if made {
-            self.ingest.announce(Announcement::Status { instance: name.clone() }).await?;
-        }
+        let new = NewInstance {
+            id: uuid::Builder::from_random_bytes(clock::random_bytes()).into_uuid(),
+            name: name.clone(),
+            user: user.clone(),
+            org: org.cloned(),
+            // Nothing connects it yet; the first event of its own says more.
+            state: State { hint: Some(reason::EVOLUTION_NOT_CONFIGURED.to_owned()), ..State::default() },
+        };
+        self.ingest.announce(Announcement::Make(Box::new(new))).await?;
         self.store.instance_of(user).await?.ok_or(Error::NotFound("instance"))
     }
 

@@ -241,17 +241,6 @@ async fn another_node_learns_of_a_revocation_from_the_store() {
 }
 
 #[tokio::test]
-async fn the_bearer_for_metrics_is_good_for_nothing_else() {
-    let token = "metrics-token-0123456789abcdef0123456789";
-    let front = Front::with(|config| config.metrics_token = Some(token.into())).await;
-
-    let (status, _) = front.get("/api/me", &[("authorization", &front::bearer(token))]).await;
-
-    assert_eq!(status, StatusCode::UNAUTHORIZED);
-    assert!(front.identity.is_metrics_token(token) && !front.identity.is_metrics_token(ADMIN));
-}
-
-#[tokio::test]
 async fn a_configured_issuer_is_asked_of_foreign_tokens_and_told_in_our_own() {
     let front = Front::with(|config: &mut IdentityConfig| {
         config.jwt_issuer = Some("https://id.test".to_owned());

@@ -9,6 +9,7 @@ use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::adapters::store::Store;
+use crate::adapters::tasks::Tasks;
 use crate::domain::caller::Caller;
 use crate::http::extract;
 use crate::http::problem::Problem;
@@ -17,6 +18,13 @@ use crate::http::webhook::Intake;
 /// The `OpenAPI` document, rendered once.
 #[derive(Clone, Debug)]
 pub struct ApiDocument(pub String);
+
+/// The server's own loops, whose end makes it unready.
+#[derive(Clone, Debug)]
+pub struct Loops {
+    pub front: Tasks,
+    pub back: Tasks,
+}
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(health).service(ready).service(openapi);
@@ -57,17 +65,22 @@ async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
 /// 200 when the database answers and is migrated, else 503.
 #[utoipa::path(tag = "operations", responses((status = 200, description = "ready"), (status = 503, description = "not ready")))]
 #[get("/ready")]
-async fn ready(store: Data<Store>, intake: Data<Intake>) -> HttpResponse {
+async fn ready(store: Data<Store>, intake: Data<Intake>, loops: Data<Loops>) -> HttpResponse {
     let database = store.last_entry_id().await.is_ok();
     let disk = !intake.ingest.disk_is_low();
+    let stopping = loops.front.stopping().is_cancelled();
+    let lost = loops.back.lost().or(loops.front.lost());
+    let is_ready = database && disk && !stopping && lost.is_none();
     let body = json!({
-        "status": if database && disk { "ready" } else { "not_ready" },
+        "status": if is_ready { "ready" } else { "not_ready" },
         "database": if database { "ok" } else { "failing" },
         "migrations": if database { "ok" } else { "unknown" },
         "bus": "local",
         "disk": if disk { "ok" } else { "nearly_full" },
+        "stopping": stopping,
+        "lostTask": lost,
     });
-    if database && disk { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+    if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
 
 /// This document

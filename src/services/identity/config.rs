@@ -34,9 +34,6 @@ pub struct IdentityConfig {
     /// Role that makes a token an operator of the whole installation. Unset: no token is one.
     #[arg(long, env = "JWT_ADMIN_ROLE")]
     pub jwt_admin_role: Option<String>,
-    /// A bearer that may only read `/metrics`, which this version does not serve yet.
-    #[arg(long, env = "METRICS_TOKEN", hide_env_values = true)]
-    pub metrics_token: Option<SecretString>,
 }
 
 impl Default for IdentityConfig {
@@ -50,7 +47,6 @@ impl Default for IdentityConfig {
             jwt_org_claim: "org_id".to_owned(),
             jwt_role_claim: "role".to_owned(),
             jwt_admin_role: None,
-            metrics_token: None,
         }
     }
 }
@@ -95,15 +91,6 @@ impl IdentityConfig {
             faults.push(
                 "JWT_ROLE_CLAIM: is the same claim as JWT_ORG_CLAIM or lies in it, so an organisation's name could \
                  make an operator; example: JWT_ROLE_CLAIM=role"
-                    .to_owned(),
-            );
-        }
-        if let Some(token) = secret(self.metrics_token.as_ref())
-            && self.admin_tokens().any(|admin| admin == token)
-        {
-            faults.push(
-                "METRICS_TOKEN: equals an ADMIN_TOKEN, so whoever reads metrics could do everything; \
-                 example: METRICS_TOKEN=$(openssl rand -hex 32)"
                     .to_owned(),
             );
         }

@@ -49,6 +49,10 @@ impl Tokens {
             Some(configured) => configured.to_owned(),
             None => store.setting_or("token_secret", &hex(&clock::random_bytes::<32>())).await?,
         };
+        Self::signing_with(config, &secret)
+    }
+
+    fn signing_with(config: &IdentityConfig, secret: &str) -> Result<Self, Error> {
         Ok(Self {
             rules: Rules::new(config),
             own_decoding: DecodingKey::from_secret(secret.as_bytes()),
@@ -101,7 +105,8 @@ impl Identity {
     /// A token for one of the SaaS's users.
     ///
     /// # Errors
-    /// [`Error::AdminOnly`]; [`Error::BadInput`] for a life of nothing or over an hour, or as [`Identity::mint`].
+    /// [`Error::AdminOnly`]; [`Error::BadInput`] for a life of nothing or over an hour, a user that no token
+    /// can name, or an operator without `JWT_ADMIN_ROLE`.
     pub fn mint_for(&self, caller: &Caller, request: &TokenRequest) -> Result<Minted, Error> {
         caller.require_admin()?;
         if request.ttl.is_zero() || request.ttl > LONGEST_TTL {
@@ -110,18 +115,31 @@ impl Identity {
         self.mint(request)
     }
 
-    /// A token by somebody at the shell of this installation, who holds its secret anyway.
-    ///
-    /// # Errors
-    /// [`Error::BadInput`] for a user that no token can name, or an operator without `JWT_ADMIN_ROLE`.
-    pub fn mint(&self, request: &TokenRequest) -> Result<Minted, Error> {
-        let user = UserId::from_subject(&request.subject)?;
-        // The form `h-<hash>` stands for a subject that only the SaaS knows: as a subject it would be hashed again.
-        if UserId::named_by_admin(&request.subject)? != user {
-            return Err(Error::bad_input("userId", "is the hash of a subject: name the subject itself"));
-        }
+    fn mint(&self, request: &TokenRequest) -> Result<Minted, Error> {
+        let user = nameable(&request.subject)?;
         let now = self.clock.now();
         let after_revocation = self.revocations.of(&user).map(|at| at + Duration::from_millis(1));
         self.tokens.mint(request, after_revocation.map_or(now, |earliest| earliest.max(now)))
     }
+}
+
+/// A token by somebody at the shell, who holds `JWT_SECRET` anyway. Needs neither a running server nor its database.
+///
+/// # Errors
+/// [`Error::BadInput`] without `JWT_SECRET`, for a user that no token can name, or an operator without
+/// `JWT_ADMIN_ROLE`.
+pub fn mint_at_shell(config: &IdentityConfig, request: &TokenRequest, now: Millis) -> Result<Minted, Error> {
+    nameable(&request.subject)?;
+    let secret = config.secret().ok_or_else(|| Error::bad_input("JWT_SECRET", "is not set"))?;
+    Tokens::signing_with(config, secret)?.mint(request, now)
+}
+
+/// The user that a token with this subject will stand for.
+fn nameable(subject: &str) -> Result<UserId, Error> {
+    let user = UserId::from_subject(subject)?;
+    // The form `h-<hash>` stands for a subject that only the SaaS knows: as a subject it would be hashed again.
+    if UserId::named_by_admin(subject)? != user {
+        return Err(Error::bad_input("userId", "is the hash of a subject: name the subject itself"));
+    }
+    Ok(user)
 }

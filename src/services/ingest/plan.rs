@@ -1,13 +1,13 @@
 //! What a batch of arrivals becomes: a pure decision over what the store knows of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use serde_json::json;
 
 use super::QuarantineGauge;
 use crate::adapters::store::batch::{
-    Appended, Changes, ChannelId, Key, Known, Lookups, Quarantined, Remembered, Seen, ShownChange, Subject,
+    Appended, Changes, ChannelId, Key, Known, Lookups, NewInstance, Quarantined, Remembered, Seen, ShownChange, Subject,
 };
 use crate::domain::emission;
 use crate::domain::entry::{Entry, Outcome, QrMark};
@@ -53,8 +53,8 @@ pub struct Rules {
 /// What the gateway itself appends to a user's channel.
 #[derive(Clone, Debug)]
 pub enum Announcement {
-    /// Where the instance stands.
-    Status { instance: InstanceName },
+    /// This instance must exist; its beginning is told when it is made now.
+    Make(Box<NewInstance>),
     /// A notification whose `data` is ready.
     Notification { instance: InstanceName, data: String },
     /// Time passed for an instance that wanted to be woken.
@@ -64,15 +64,20 @@ pub enum Announcement {
 impl Announcement {
     pub fn instance(&self) -> &InstanceName {
         match self {
-            Self::Status { instance } | Self::Notification { instance, .. } | Self::Wake { instance } => instance,
+            Self::Make(new) => &new.name,
+            Self::Notification { instance, .. } | Self::Wake { instance } => instance,
         }
     }
 }
 
 const DAY_MS: i64 = 86_400_000;
 
-/// What has to be looked up before `arrivals` can be decided.
-pub fn lookups<'a>(arrivals: impl Iterator<Item = &'a Arrival>, now: Millis) -> Lookups {
+/// What has to be made and looked up before these can be decided.
+pub fn lookups<'a>(
+    arrivals: impl Iterator<Item = &'a Arrival>,
+    announcements: impl Iterator<Item = &'a Announcement>,
+    now: Millis,
+) -> Lookups {
     let mut wanted = Lookups { today: now.0.div_euclid(DAY_MS), ..Lookups::default() };
     for Arrival { webhook, .. } in arrivals {
         if !wanted.names.contains(&webhook.instance) {
@@ -83,18 +88,22 @@ pub fn lookups<'a>(arrivals: impl Iterator<Item = &'a Arrival>, now: Millis) -> 
             Keep::TwoDays => wanted.recent.push(webhook.identity.key),
         }
     }
+    for announcement in announcements {
+        if !wanted.names.contains(announcement.instance()) {
+            wanted.names.push(announcement.instance().clone());
+        }
+        if let Announcement::Make(new) = announcement {
+            wanted.make.push(NewInstance::clone(new));
+        }
+    }
     wanted
-}
-
-/// What has to be looked up before `announcement` can be decided.
-pub fn lookups_of(announcement: &Announcement, now: Millis) -> Lookups {
-    Lookups { names: vec![announcement.instance().clone()], today: now.0.div_euclid(DAY_MS), ..Lookups::default() }
 }
 
 /// The growing plan of one batch.
 #[derive(Debug)]
 pub struct Plan<'a> {
     rules: &'a Rules,
+    made: HashSet<InstanceName>,
     subjects: HashMap<InstanceName, Subject>,
     seen: HashMap<Key, Seen>,
     heads: HashMap<ChannelId, i64>,
@@ -108,6 +117,7 @@ impl<'a> Plan<'a> {
         let changes = Changes { admin_head: known.admin_head, now, ..Changes::default() };
         Self {
             rules,
+            made: known.made,
             subjects: known.subjects,
             seen: known.seen,
             heads: known.heads,
@@ -143,7 +153,9 @@ impl<'a> Plan<'a> {
     pub fn announce(&mut self, announcement: &Announcement) {
         let Some(mut subject) = self.subjects.remove(announcement.instance()) else { return };
         match announcement {
-            Announcement::Status { .. } => {
+            // Several may ask at once; it begins once.
+            Announcement::Make(_) if !self.made.remove(&subject.name) => {}
+            Announcement::Make(_) => {
                 let view = subject.state.view(self.now);
                 let data = status_data(&subject.name, &view);
                 self.say(&mut subject, EventName::STATUS, Bytes::from(data));

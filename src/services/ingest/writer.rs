@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::plan::{self, Arrival, Plan, Rules, Verdict};
+use super::plan::{self, Announcement, Arrival, Plan, Rules, Verdict};
 use super::{Counts, Job};
 use crate::adapters::bus::{Bus, Committed};
 use crate::adapters::clock::Clock;
@@ -82,16 +82,12 @@ impl Writer {
 
     async fn commit(&self, jobs: &[Job]) -> Result<Vec<Option<Decided>>, Refusal> {
         let now = self.clock.now();
-        let mut wanted = plan::lookups(jobs.iter().filter_map(Job::arrival), now);
-        for job in jobs {
-            if let Job::Announce { announcement, .. } = job {
-                wanted.names.extend(plan::lookups_of(announcement, now).names);
-            }
-        }
+        let wanted =
+            plan::lookups(jobs.iter().filter_map(Job::arrival), jobs.iter().filter_map(Job::announcement), now);
         let mut verdicts = Vec::with_capacity(jobs.len());
         let changes = self
             .store
-            .commit_batch(&wanted, |known| {
+            .commit_batch(&wanted, now, |known| {
                 let mut plan = Plan::new(&self.rules, known, now);
                 for job in jobs {
                     verdicts.push(match job {
@@ -127,6 +123,13 @@ impl Job {
         match self {
             Self::Webhook { arrival, .. } => Some(arrival),
             Self::Announce { .. } => None,
+        }
+    }
+
+    fn announcement(&self) -> Option<&Announcement> {
+        match self {
+            Self::Webhook { .. } => None,
+            Self::Announce { announcement, .. } => Some(announcement),
         }
     }
 }
