@@ -109,7 +109,7 @@ impl App {
         let made_admin = ensure_operator(&mut settings, address);
         let epoch = store.epoch_or(&random_text::<12>()).await?;
         let bus = Bus::default();
-        let disk = DiskGauge::new(store.folder(), settings.ingest.disk_floor_percent);
+        let disk = DiskGauge::open(store.clone(), settings.ingest.disk_floor_percent).await;
         back.spawn("disk", |stop| disk.clone().watch(stop));
         let ingest = Ingest::start(&settings.ingest, store.clone(), bus.clone(), clock.clone(), disk, &back).await?;
         let instances = Instances::load(store.clone(), ingest.clone()).await?;

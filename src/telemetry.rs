@@ -38,7 +38,8 @@ const QUIET: &str = "actix_server=warn";
 pub fn install(config: &LogConfig) -> Result<(), TryInitError> {
     let on_terminal = if std::io::stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
     let filter = EnvFilter::new(format!("{QUIET},{}", config.log));
-    let base = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that can't be written (a full disk) must not end the task that wanted to write it.
+    let base = fmt().log_internal_errors(false).with_env_filter(filter).with_writer(std::io::stderr);
     match config.log_format.unwrap_or(on_terminal) {
         LogFormat::Pretty => base.with_target(false).compact().finish().try_init(),
         LogFormat::Json => base.json().flatten_event(true).finish().try_init(),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Pool, Sqlite, SqlitePool};
+use sqlx::{Connection, Pool, Sqlite, SqlitePool};
 
 use crate::domain::error::Error;
 
@@ -73,6 +73,17 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<Pool<Sq
         .min_connections(connections)
         .idle_timeout(None)
         .max_lifetime(None)
+        // SQLite ends a transaction by itself when the disk is full or fails, and sqlx then counts one for ever that it
+        // can't roll back. Such a connection goes; the next one is new.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                if connection.is_in_transaction() {
+                    // A rollback may still be on its way: whatever is queued comes before the ping's answer.
+                    connection.ping().await?;
+                }
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_with(options)
         .await
         .map_err(|e| Error::store("opening the database", e))

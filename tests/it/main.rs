@@ -21,6 +21,7 @@ mod docs;
 mod doors;
 mod flows;
 mod forms;
+mod full_disk;
 mod identity;
 mod isolation;
 mod judge;

@@ -155,7 +155,7 @@ async fn instances_that_are_due_together_are_woken_in_few_commits_and_say_nothin
     let path = folder.path().join("zapgate.db");
     let (store, clock, tasks) = (Store::open(&path).await.unwrap(), Clock::system(), Tasks::default());
     let config = Config::parse_from(["zapgate"]).ingest;
-    let disk = DiskGauge::new(folder.path(), 0);
+    let disk = DiskGauge::open(store.clone(), 0).await;
     let ingest = Ingest::start(&config, store.clone(), Bus::default(), clock.clone(), disk, &tasks).await.unwrap();
     for nth in 0..50_u128 {
         let user = UserId::from_subject(&format!("user{nth}")).unwrap();

@@ -148,16 +148,20 @@ pub struct Quarantined {
 /// Why nothing of a batch was stored.
 #[derive(Debug)]
 pub enum Refusal {
-    /// It could not even begin, for instance because another process has locked the database: nothing in the batch is
-    /// at fault, and no part of it would fare better alone.
-    NotBegun(Error),
+    /// The database takes nothing now: another process has locked it, or the disk is full or fails. Nothing in the
+    /// batch is at fault, and no part of it would fare better alone.
+    Closed(Error),
     /// Something in it may be at fault.
     Failed(Error),
 }
 
-impl From<Error> for Refusal {
-    fn from(cause: Error) -> Self {
-        Self::Failed(cause)
+impl Refusal {
+    fn of(cause: sqlx::Error) -> Self {
+        // SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN; extended codes have them in their lowest byte.
+        let code = cause.as_database_error().and_then(|e| e.code()?.parse::<i32>().ok());
+        let closed = code.is_some_and(|code| matches!(code & 0xff, 10 | 13 | 14));
+        let error = Error::store("committing a batch", cause);
+        if closed { Self::Closed(error) } else { Self::Failed(error) }
     }
 }
 
@@ -172,14 +176,13 @@ impl Store {
         now: Millis,
         decide: impl FnOnce(Known) -> Changes,
     ) -> Result<Changes, Refusal> {
-        let failed = |e: sqlx::Error| Error::store("committing a batch", e);
         let begun = self.write.begin_with("BEGIN IMMEDIATE").await;
-        let mut tx = begun.map_err(|e| Refusal::NotBegun(Error::store("beginning a batch", e)))?;
-        let made = make::instances(&mut tx, &lookups.make, now).await.map_err(failed)?;
-        let known = known::read(&mut tx, lookups).await?;
+        let mut tx = begun.map_err(|e| Refusal::Closed(Error::store("beginning a batch", e)))?;
+        let made = make::instances(&mut tx, &lookups.make, now).await.map_err(Refusal::of)?;
+        let known = known::read(&mut tx, lookups).await.map_err(Refusal::Failed)?;
         let changes = decide(Known { made, ..known });
-        write::all(&mut tx, &changes, lookups.today).await.map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
+        write::all(&mut tx, &changes, lookups.today).await.map_err(Refusal::of)?;
+        tx.commit().await.map_err(Refusal::of)?;
         Ok(changes)
     }
 }

@@ -10,6 +10,9 @@ use crate::domain::time::Millis;
 
 /// Log rows in one deletion.
 const BATCH: i64 = 500;
+/// Bytes of bodies in one deletion, the first row always included: freed pages are overwritten, by way of the
+/// write-ahead log, and webhooks wait meanwhile.
+const BATCH_BYTES: i64 = 4 << 20;
 
 impl Store {
     /// Drops the oldest log rows stored before `before`, at most one batch, with the identities kept beside them.
@@ -21,13 +24,17 @@ impl Store {
         let failed = |e: sqlx::Error| Error::store("dropping old events", e);
         let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         // Rows are appended in time order, so the old ones are a prefix of the primary key: no scan.
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT MAX(id) FROM (SELECT id, at FROM events ORDER BY id LIMIT $1) WHERE at < $2")
-                .bind(BATCH)
-                .bind(before.0)
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(failed)?;
+        let last: Option<i64> = sqlx::query_scalar(
+            "SELECT MAX(id) FROM (SELECT id, at, SUM(size) OVER (ORDER BY id) - size AS earlier \
+                 FROM (SELECT id, at, LENGTH(body) AS size FROM events ORDER BY id LIMIT $1)) \
+                 WHERE at < $2 AND earlier < $3",
+        )
+        .bind(BATCH)
+        .bind(before.0)
+        .bind(BATCH_BYTES)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(failed)?;
         let Some(last) = last else { return Ok(0) };
         sqlx::query(
             "DELETE FROM dedupe_messages WHERE key IN \
@@ -105,6 +112,17 @@ impl Store {
         .map_err(|e| Error::store("measuring the database", e))
     }
 
+    /// Bytes of the database file that hold nothing: new rows go there before the file grows.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn free_bytes(&self) -> Result<i64, Error> {
+        sqlx::query_scalar("SELECT f.freelist_count * s.page_size FROM pragma_freelist_count f, pragma_page_size s")
+            .fetch_one(&self.read)
+            .await
+            .map_err(|e| Error::store("measuring the database", e))
+    }
+
     /// Instances that wanted to be woken by `now`, at most `limit`.
     ///
     /// # Errors
@@ -147,5 +165,35 @@ mod tests {
         assert!(while_read > 0);
         assert_eq!(wal_bytes(), 0);
         assert_eq!(u128::try_from(patience).unwrap(), BUSY_TIMEOUT.as_millis());
+    }
+
+    async fn store_with_bodies(sizes: &[usize]) -> (Store, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
+        for (seq, size) in (1_i64..).zip(sizes) {
+            sqlx::query(
+                "INSERT INTO events (user_channel, seq, instance_name, event, at, emitted_at, body) \
+                 VALUES (1, $1, 'i', 'messages.set', 0, 0, $2)",
+            )
+            .bind(seq)
+            .bind(vec![b' '; *size])
+            .execute(&store.write)
+            .await
+            .unwrap();
+        }
+        (store, folder)
+    }
+
+    #[tokio::test]
+    async fn large_events_are_dropped_a_few_at_a_time_and_any_is_dropped_at_last() {
+        const MIB: usize = 1 << 20;
+        let (store, _folder) = store_with_bodies(&[10 * MIB, 3 * MIB, 3 * MIB, 3 * MIB]).await;
+
+        let mut dropped = Vec::new();
+        while dropped.last() != Some(&0) {
+            dropped.push(store.drop_events_before(Millis(1)).await.unwrap());
+        }
+
+        assert_eq!(dropped, [1, 2, 1, 0]);
     }
 }

@@ -1,6 +1,5 @@
 //! The free-disk floor: below it nothing more is accepted, so that what is accepted can still be committed.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,22 +7,26 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::adapters::store::Store;
+
 /// How often the free space is read.
 const EVERY: Duration = Duration::from_secs(5);
+/// However much of the database file is free, this much of the disk must be: the write-ahead log needs it.
+const RESERVE_BYTES: u64 = 32 << 20;
 
 /// Knows whether the disk is nearly full.
 #[derive(Clone, Debug)]
 pub struct DiskGauge {
-    folder: PathBuf,
+    store: Store,
     floor_percent: u8,
     low: Arc<AtomicBool>,
 }
 
 impl DiskGauge {
-    /// Reads the free space once, so that a full disk is known before the first webhook.
-    pub fn new(folder: &Path, floor_percent: u8) -> Self {
-        let gauge = Self { folder: folder.to_owned(), floor_percent, low: Arc::default() };
-        gauge.read();
+    /// Reads the free space once, so that a full disk is known before the first webhook. A floor of 0 is none.
+    pub async fn open(store: Store, floor_percent: u8) -> Self {
+        let gauge = Self { store, floor_percent, low: Arc::default() };
+        gauge.read().await;
         gauge
     }
 
@@ -34,22 +37,25 @@ impl DiskGauge {
     /// Reads the free space now and then until `stop`.
     pub async fn watch(self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
-            self.read();
+            self.read().await;
         }
     }
 
-    fn read(&self) {
+    /// The database's own free pages count as free: retention makes those, and the file never shrinks.
+    async fn read(&self) {
         if self.floor_percent == 0 {
             return;
         }
-        match rustix::fs::statvfs(&self.folder) {
-            Ok(disk) => self.note(free_percent(disk.f_bavail, disk.f_blocks)),
+        let inside = self.store.free_bytes().await.ok().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
+        match rustix::fs::statvfs(self.store.folder()) {
+            Ok(disk) => self.note(disk.f_bavail * disk.f_frsize, inside, disk.f_blocks * disk.f_frsize),
             Err(e) => warn!("the free disk space can't be read: {e}"),
         }
     }
 
-    fn note(&self, free: u64) {
-        let low = free < u64::from(self.floor_percent);
+    fn note(&self, outside: u64, inside: u64, whole: u64) {
+        let free = outside.saturating_add(inside).saturating_mul(100).checked_div(whole).unwrap_or(100);
+        let low = free < u64::from(self.floor_percent) || outside < RESERVE_BYTES.min(whole / 100);
         if self.low.swap(low, Ordering::Relaxed) == low {
             return;
         }
@@ -61,22 +67,37 @@ impl DiskGauge {
     }
 }
 
-fn free_percent(available: u64, blocks: u64) -> u64 {
-    available.saturating_mul(100).checked_div(blocks).unwrap_or(100)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::DiskGauge;
+    use super::*;
 
-    #[test]
-    fn below_the_floor_it_is_low_and_above_it_is_not() {
-        let gauge = DiskGauge::new(&std::env::temp_dir(), 5);
+    const GIB: u64 = 1 << 30;
 
-        gauge.note(4);
+    async fn gauge() -> (DiskGauge, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
+        (DiskGauge { store, floor_percent: 5, low: Arc::default() }, folder)
+    }
+
+    #[tokio::test]
+    async fn below_the_floor_it_is_low_and_above_it_is_not() {
+        let (gauge, _folder) = gauge().await;
+
+        gauge.note(4 * GIB, 0, 100 * GIB);
         assert!(gauge.is_low());
 
-        gauge.note(5);
+        gauge.note(5 * GIB, 0, 100 * GIB);
         assert!(!gauge.is_low());
+    }
+
+    #[tokio::test]
+    async fn what_retention_freed_inside_the_file_counts_while_the_disk_has_room_for_the_log() {
+        let (gauge, _folder) = gauge().await;
+
+        gauge.note(GIB, 5 * GIB, 100 * GIB);
+        assert!(!gauge.is_low());
+
+        gauge.note(0, 50 * GIB, 100 * GIB);
+        assert!(gauge.is_low());
     }
 }

@@ -61,6 +61,13 @@ pub async fn run(
 /// # Errors
 /// [`Error::Store`].
 pub async fn sweep(store: &Store, clock: &Clock, config: &RetentionConfig) -> Result<u64, Error> {
+    let swept = drop_due(store, clock, config).await;
+    // Whatever came of it: what was cleared must not be read in the log, and what was dropped not fill the disk.
+    store.empty_wal().await?;
+    swept
+}
+
+async fn drop_due(store: &Store, clock: &Clock, config: &RetentionConfig) -> Result<u64, Error> {
     let now = clock.now();
     store.clear_expired_codes(now).await?;
     let today = now.0.div_euclid(86_400_000);
@@ -82,7 +89,6 @@ pub async fn sweep(store: &Store, clock: &Clock, config: &RetentionConfig) -> Re
         dropped += went;
         tokio::time::sleep(BREATH).await;
     }
-    store.empty_wal().await?;
     Ok(dropped)
 }
 

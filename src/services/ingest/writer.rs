@@ -72,7 +72,7 @@ impl Writer {
             match self.commit(&alone).await {
                 Ok(verdicts) => answer_all(alone, verdicts),
                 Err(refusal @ Refusal::Failed(_)) => answer_failure(alone, refusal),
-                Err(refusal @ Refusal::NotBegun(_)) => {
+                Err(refusal @ Refusal::Closed(_)) => {
                     answer_failure(alone.into_iter().chain(jobs).collect(), refusal);
                     return;
                 }
@@ -162,7 +162,7 @@ fn answer_all(jobs: Vec<Job>, verdicts: Vec<Option<Decided>>) {
 }
 
 fn answer_failure(jobs: Vec<Job>, refusal: Refusal) {
-    let (Refusal::NotBegun(cause) | Refusal::Failed(cause)) = refusal;
+    let (Refusal::Closed(cause) | Refusal::Failed(cause)) = refusal;
     let why = chain(&cause);
     error!(batch.jobs = jobs.len(), "a commit failed: {why}");
     for job in jobs {
