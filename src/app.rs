@@ -207,9 +207,10 @@ impl App {
             () = stopping => Ok(()),
         };
         self.back.cancel();
-        self.back.join(grace).await;
-        self.store.close().await;
-        info!("stopped; everything that was accepted is on disk");
+        if self.back.join(grace).await {
+            self.store.close().await;
+            info!("stopped; everything that was accepted is on disk");
+        }
         outcome.context("serving")
     }
 

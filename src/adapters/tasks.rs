@@ -66,12 +66,14 @@ impl Tasks {
         self.stop.cancel();
     }
 
-    /// Waits until all have ended, at most `grace`.
-    pub async fn join(&self, grace: Duration) {
+    /// Waits until all have ended, at most `grace`. Whether they have.
+    pub async fn join(&self, grace: Duration) -> bool {
         self.tracker.close();
-        if tokio::time::timeout(grace, self.tracker.wait()).await.is_err() {
+        let ended = tokio::time::timeout(grace, self.tracker.wait()).await.is_ok();
+        if !ended {
             warn!(tasks.left = self.tracker.len(), "{} background tasks did not end in time", self.tracker.len());
         }
+        ended
     }
 }
 
