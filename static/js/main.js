@@ -5,7 +5,8 @@ import { clock } from './figures.js';
 import { api } from './api.js';
 import { Board } from './board.js';
 import { askSignIn, askUser } from './forms.js';
-import { open, signIn, takeLoginCode } from './session.js';
+import { takeFromAddress } from './fragment.js';
+import { open, signIn } from './session.js';
 
 const $ = (id) => document.getElementById(id);
 const STALE_MS = 10_000;
@@ -124,4 +125,4 @@ async function start(code) {
 onLang(paintWords);
 paintWords();
 setInterval(paintLive, 2000);
-start(takeLoginCode());
+start(takeFromAddress('login'));

@@ -59,16 +59,16 @@ function waitingWords(waited, hadCode) {
   return hadCode ? 'nextSoon' : 'preparing';
 }
 
-/** The plate with a living code. `expired` is called at its end. */
-export function codePlate(code, user, expired) {
+/** The plate with a living code, `alt` in words, and how to scan it below. `expired` is called at its end. */
+export function codePlate(code, alt, expired, below = [code.pairing && pairing(code.pairing), steps()]) {
   const left = svg('path', { class: 'left', pathLength: 100, d: FRAME });
   const frame = { class: 'ring', viewBox: '0 0 300 300', fill: 'none', 'stroke-width': 5, 'aria-hidden': 'true' };
   const ring = svg('svg', frame, svg('path', { class: 'track', d: FRAME }), left);
-  const image = code.image && h('img', { src: code.image, alt: t('qrAlt', { user }), 'data-role': 'qr', onload: fit });
+  const image = code.image && h('img', { src: code.image, alt, 'data-role': 'qr', onload: fit });
   const seconds = h('b', { class: 'num' });
   const clock = h('p', { class: 'qclock', role: 'timer', 'aria-live': 'off' }, sentence(t('next'), { s: seconds }));
   const plate = image && h('div', { class: 'plate' }, ring, image);
-  const el = h('div', { class: 'qr' }, plate, clock, code.pairing && pairing(code.pairing), steps());
+  const el = h('div', { class: 'qr' }, plate, clock, below);
   const tick = () => {
     const ms = code.expiresAt - serverNow();
     if (ms <= 0) {
