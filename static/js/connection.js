@@ -23,7 +23,7 @@ export class Connection {
     return this.info?.status;
   }
 
-  /** A whole instance. What an answer tells may be older than a frame that overtook it; a snapshot (`certain`) is not. */
+  /** A whole instance. What an answer tells may be older than a frame that overtook it; a snapshot is `certain`. */
   take(instance, certain = false) {
     const before = this.info;
     if (!certain && instance.updatedAt < this.#asOf) return;

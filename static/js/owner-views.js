@@ -56,7 +56,8 @@ function numberPlate(code, expired) {
     sentence(o('stepNumber'), { link, number }),
     o('stepType'),
   ]);
-  const el = h('div', { class: 'number' }, h('h2', null, o('type')), big, h('div', { class: 'gauge' }, bar), row, steps);
+  const gauge = h('div', { class: 'gauge' }, bar);
+  const el = h('div', { class: 'number' }, h('h2', null, o('type')), big, gauge, row, steps);
   const each = (ms, share) => {
     bar.style.inlineSize = `${share}%`;
     seconds.textContent = `${Math.ceil(ms / 1000)} s`;

@@ -17,6 +17,7 @@ const SCENES = {
   outdated: { mark: 'down', family: 'warn', pt: ['Nosso servidor precisa de atualização', 'O problema é nosso, não do seu celular. Avise quem mandou o link desta página.'], en: ['Our server needs an update', 'The problem is ours, not your phone’s. Tell whoever sent you the link to this page.'] },
   unready: { mark: 'down', family: 'warn', pt: ['Ainda não dá para conectar', 'Falta um ajuste do nosso lado, não no seu celular. Avise quem mandou o link desta página.'], en: ['Connecting is not possible yet', 'Something is still missing on our side, not on your phone. Tell whoever sent you the link to this page.'] },
   down: { mark: 'down', family: 'warn', pt: ['Nosso servidor não respondeu', 'O problema é nosso, não do seu celular. Nada se perde.', 'Tentar agora'], en: ['Our server did not answer', 'The problem is ours, not your phone’s. Nothing is lost.', 'Try now'] },
+  busy: { mark: 'clock', family: 'warn', pt: ['Espere um pouco', 'Foram pedidos demais em pouco tempo. Tentamos de novo sozinhos.', 'Tentar agora'], en: ['Wait a moment', 'There were too many requests in a short time. We try again on our own.', 'Try now'] },
   crowded: { mark: 'clock', family: 'warn', pt: ['Há abas demais abertas', 'Feche as outras abas com esta página e tente de novo.', 'Tentar de novo'], en: ['Too many tabs are open', 'Close the other tabs of this page and try again.', 'Try again'] },
   halted: { mark: 'clock', family: 'warn', pt: ['Esta página parou de acompanhar', 'Ela pediu demais em pouco tempo. Nada se perde.', 'Continuar'], en: ['This page stopped following', 'It asked too much in a short time. Nothing is lost.', 'Go on'] },
   over: { mark: 'logged_out', family: 'off', pt: ['Este link não vale mais', 'Links de conexão valem por pouco tempo. Peça um novo link a quem mandou este.'], en: ['This link is no longer valid', 'Connection links work for a short time. Ask whoever sent this one for a new link.'] },
@@ -35,7 +36,6 @@ const REASONS = {
   account_blocked: ['A conta está bloqueada, ou o celular principal saiu. Abra o WhatsApp no celular e siga o que ele pede.', 'The account is blocked, or the main phone is gone. Open WhatsApp on the phone and do what it asks.'],
   account_banned: ['O WhatsApp baniu esta conta. Peça uma revisão no WhatsApp do celular.', 'WhatsApp has banned this account. Ask for a review in WhatsApp on the phone.'],
   evolution_refused: ['O problema é nosso, não do seu celular. Se continuar, avise quem mandou o link desta página.', 'The problem is ours, not your phone’s. If it goes on, tell whoever sent you the link to this page.'],
-  too_many_requests: ['Foram pedidos demais em pouco tempo. Espere; tentamos de novo sozinhos.', 'There were too many requests in a short time. Wait; we try again on our own.'],
 };
 
 const OWNER = {
@@ -62,7 +62,7 @@ const OWNER = {
   stranger: ['Se você não reconhece o outro, remova-o em {menu}.', 'If you do not know the other one, remove it in {menu}.'],
   noEnd: ['Sem prazo informado', 'No end given'],
   since: ['desde {when}', 'since {when}'],
-  endedAt: ['O link venceu às {time}. A conexão não depende dele.', 'The link expired at {time}. The connection does not depend on it.'],
+  endedAt: ['O link deixou de valer às {time}. A conexão não depende dele.', 'The link stopped working at {time}. The connection does not depend on it.'],
 };
 
 export const o = teller(OWNER);

@@ -1,6 +1,6 @@
 // One user's connection as its owner sees it: listens, asks for a code when the link was opened for that, and chooses
 // the scene. Never fights by itself: what was taken over, limited or given up waits for a press.
-import { problem, t, why } from './words.js';
+import { t, why } from './words.js';
 import { o, scene } from './owner-words.js';
 import { clock } from './figures.js';
 import { apiOf } from './api.js';
@@ -149,6 +149,7 @@ export class Owner {
   #ask = () => {
     this.#settle(this.#failures);
     this.#asked = this.#it.since = Date.now();
+    this.#it.hadCode = false; // what comes is the first of a new wait
     this.#paint();
     this.#api.connect().then(
       ({ instance, qrCode, pairingCode }) => {
@@ -162,12 +163,12 @@ export class Owner {
 
   #failed(error) {
     if (this.#endedBy(error)) return;
-    if (['preparing', 'unready', 'down'].includes(this.#kind())) {
+    if (['preparing', 'unready', 'down', 'busy'].includes(this.#kind())) {
       this.#fail(error.code ?? 'other');
       return;
     }
     this.#asked = 0;
-    this.#note = () => (error.code === 'too_many_requests' ? problem(error.code) : scene('down').title);
+    this.#note = () => scene(error.code === 'too_many_requests' ? 'busy' : 'down').title;
     this.#paint();
   }
 
@@ -179,6 +180,9 @@ export class Owner {
     this.#turn = { from: Date.now(), at: Date.now() + wait, timer: setTimeout(this.#ask, wait) };
     this.#paint();
   }
+
+  /** Not from within the painting that noticed. */
+  #giveUp = () => queueMicrotask(() => this.#fault ?? this.#fail('silent'));
 
   /** What was asked has had its effect, or none. */
   #settle(failures = 0) {
@@ -216,6 +220,7 @@ export class Owner {
     if (this.#link) return this.#link;
     if (this.#live.state.phase === 'ended') return this.#live.state.code === 4009 ? 'crowded' : 'halted';
     if (status === 'waiting_qr' && isValid(this.#it.code)) return 'code';
+    if (this.#fault === 'too_many_requests' && !this.#away) return 'busy';
     if (this.#away || this.#fault) return 'down';
     if (statusReason === 'evolution_not_configured') return 'unready';
     if (status === 'finishing') return 'finishing';
@@ -283,7 +288,8 @@ export class Owner {
 
   #stageOf(kind, words) {
     const { code, info, since, hadCode } = this.#it;
-    const button = (then = this.#ask) => words.press && views.press(words.press, { busy: this.#asked > 0, then });
+    const busy = this.#asked > 0;
+    const button = (then = this.#ask) => words.press && views.press(words.press, { busy, then });
     const note = this.#note && h('p', { class: 'fault', role: 'alert' }, this.#note());
     switch (kind) {
       case 'code':
@@ -292,8 +298,7 @@ export class Owner {
           this.#paint();
         });
       case 'preparing':
-        // Not from within the painting that noticed.
-        return views.preparing(since, hadCode, this.#guide, () => queueMicrotask(() => this.#fault ?? this.#fail('silent')));
+        return views.preparing(since, hadCode, this.#guide, this.#giveUp);
       case 'finishing':
         return views.scanned(words, since);
       case 'connected':
@@ -310,7 +315,8 @@ export class Owner {
       case 'unready':
         return views.waiting(words, since, h('p', { class: 'note' }, o('listening')));
       case 'down':
-        return views.retrying(words, () => this.#next(), views.press(words.press, { quiet: true, then: this.#again }));
+      case 'busy':
+        return views.retrying(words, this.#next, views.press(words.press, { quiet: true, then: this.#again }));
       case 'crowded':
       case 'halted':
         return { el: views.plain(words, null, button(this.#again)) };
@@ -320,11 +326,11 @@ export class Owner {
   }
 
   /** Ours, or that of the line, whichever is broken. */
-  #next() {
+  #next = () => {
     if (this.#turn) return this.#turn;
     const { next, since } = this.#live.state;
     return next === null ? null : { from: Math.min(since, next - 1), at: next };
-  }
+  };
 
   #again = () => {
     if (this.#live.state.phase === 'ended') this.#live.start();
