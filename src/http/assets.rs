@@ -1,5 +1,6 @@
-//! The page at `/`: the files of `static/`, inside the binary. A debug build reads them from disk, so that a reload
-//! shows an edit. Knows nothing of what the page does; the page knows only the public API.
+//! The dashboard at `/` and the page that a user's link opens: the files of `static/`, inside the binary. A debug build
+//! reads them from disk, so that a reload shows an edit. Knows nothing of what the pages do; they know only the public
+//! API.
 
 use actix_web::http::Method;
 use actix_web::http::header::{
@@ -82,6 +83,8 @@ mod tests {
 
     use super::*;
 
+    const PAGES: [&str; 2] = ["index.html", "connect.html"];
+
     async fn get(path: &str, known: Option<&str>) -> ServiceResponse {
         let app = init_service(App::new().default_service(actix_web::web::to(file_or_problem))).await;
         let mut request = TestRequest::get().uri(path);
@@ -149,16 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn every_file_the_page_names_is_there() {
-        let page = text("index.html");
-
-        let mut waiting: Vec<String> = ["src=\"/", "href=\"/"]
-            .iter()
-            .flat_map(|attribute| quoted(&page, attribute, '"'))
-            .map(str::to_owned)
-            .filter(|path| !path.is_empty())
-            .collect();
-        assert!(waiting.len() >= 5, "{waiting:?}");
+    fn every_file_the_pages_name_is_there() {
+        let mut waiting: Vec<String> = Vec::new();
+        for page in PAGES.map(text) {
+            let named = ["src=\"/", "href=\"/"].map(|attribute| quoted(&page, attribute, '"')).concat();
+            assert!(named.len() >= 5, "{named:?}");
+            waiting.extend(named.into_iter().filter(|path| !path.is_empty()).map(str::to_owned));
+        }
         let mut seen = std::collections::BTreeSet::new();
         while let Some(path) = waiting.pop() {
             let content = text(&path);
@@ -172,31 +172,52 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_the_page_is_inline_since_the_policy_would_refuse_it() {
-        let page = text("index.html");
-
-        assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains("javascript:"));
-        assert!(!page.split_whitespace().any(|word| word.starts_with("on") && word.contains("=\"")));
-        assert_eq!(page.matches("<script").count(), page.matches("></script>").count());
-        assert_eq!(
-            page.matches("<script").count(),
-            quoted(&page, "<script", '>').iter().filter(|tag| tag.contains("src=\"/")).count()
-        );
+    fn nothing_in_the_pages_is_inline_since_the_policy_would_refuse_it() {
+        for page in PAGES.map(text) {
+            assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains("javascript:"));
+            assert!(!page.split_whitespace().any(|word| word.starts_with("on") && word.contains("=\"")));
+            assert_eq!(page.matches("<script").count(), page.matches("></script>").count());
+            assert_eq!(
+                page.matches("<script").count(),
+                quoted(&page, "<script", '>').iter().filter(|tag| tag.contains("src=\"/")).count()
+            );
+        }
     }
 
     #[test]
-    fn every_word_the_page_asks_for_is_in_the_table() {
-        let words = text("js/words.js");
-        let page = text("index.html");
+    fn every_word_the_pages_ask_for_is_in_its_table() {
+        let modules: String = Files::iter().filter(|path| path.starts_with("js/")).map(|path| text(&path)).collect();
+        let pages = PAGES.map(text).concat();
 
-        let mut keys: Vec<String> = quoted(&page, " data-t=\"", '"').into_iter().map(str::to_owned).collect();
-        for path in Files::iter().filter(|path| path.starts_with("js/")) {
-            keys.extend(quoted(&text(&path), " t('", '\'').into_iter().map(str::to_owned));
+        for (table, keys, at_least) in [
+            ("js/words.js", [called(&modules, 't'), quoted(&pages, " data-t=\"", '"')].concat(), 40),
+            ("js/owner-words.js", called(&modules, 'o'), 20),
+        ] {
+            let words = text(table);
+            assert!(keys.len() > at_least, "{keys:?}");
+            for key in keys {
+                assert!(words.contains(&format!(" {key}: ['")), "no words for `{key}` in {table}");
+            }
         }
+    }
 
-        assert!(keys.len() > 30, "{keys:?}");
-        for key in keys {
-            assert!(words.contains(&format!(" {key}: ['")), "no words for `{key}`");
+    /// The first arguments of a function with a name of one letter, where they are plain strings.
+    fn called(code: &str, name: char) -> Vec<&str> {
+        let call = format!("{name}('");
+        let calls = code.match_indices(&call).filter(|(at, _)| {
+            !code[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '.')
+        });
+        calls.filter_map(|(at, _)| code[at + call.len()..].split('\'').next()).collect()
+    }
+
+    #[test]
+    fn an_owner_never_reads_of_instances_or_of_evolution() {
+        let words = text("js/owner-words.js");
+
+        let read = quoted(&words, "'", '\'');
+        assert!(read.len() > 100);
+        for word in ["nstância", "nstance", "Evolution", "webhook"] {
+            assert!(!read.iter().any(|said| said.contains(word)), "an owner reads `{word}`");
         }
     }
 

@@ -1,4 +1,5 @@
-// The public HTTP API. The cookie is the only credential: nothing here keeps or sees a token after sign-in.
+// The public HTTP API. The dashboard's only credential is its cookie, which no script sees; a page opened by a link
+// shows that link's token instead, and no cookie.
 
 /** A refusal or a failure, by its published code; `unreachable` when nothing answered. */
 export class Problem extends Error {
@@ -12,14 +13,18 @@ export class Problem extends Error {
 let skew = 0;
 export const serverNow = () => Date.now() + skew;
 
-async function call(method, path, body) {
+async function call(method, path, body, token) {
   const sent = Date.now();
   let answer;
   try {
     answer = await fetch(path, {
       method,
-      credentials: 'same-origin',
-      headers: { Accept: 'application/json', ...(body && { 'Content-Type': 'application/json' }) },
+      credentials: token ? 'omit' : 'same-origin',
+      headers: {
+        Accept: 'application/json',
+        ...(body && { 'Content-Type': 'application/json' }),
+        ...(token && { Authorization: `Bearer ${token}` }),
+      },
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(10_000),
     });
@@ -50,3 +55,9 @@ export const api = {
   instance: (user) => call('GET', own('/api/whatsapp/instance', user)),
   connect: (userId) => call('POST', '/api/whatsapp/connect', userId ? { userId } : {}),
 };
+
+/** What the user of a token may ask of their own connection. */
+export const apiOf = (token) => ({
+  instance: () => call('GET', '/api/whatsapp/instance', null, token),
+  connect: () => call('POST', '/api/whatsapp/connect', {}, token),
+});

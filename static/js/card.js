@@ -3,8 +3,8 @@ import { bdi, h, sentence } from './dom.js';
 import { chase, mark } from './marks.js';
 import { lang, socketEnd, state as stateWords, t, why } from './words.js';
 import { initials, instant, number, phone, phoneOf, when } from './figures.js';
-import { serverNow } from './api.js';
-import { codeOf, codePlate, isValid, preparingPlate, sameCode } from './qr.js';
+import { Connection } from './connection.js';
+import { codePlate, isValid, preparingPlate } from './qr.js';
 import { finishing } from './finishing.js';
 import { Stream } from './stream.js';
 import { Tape } from './tape.js';
@@ -16,20 +16,14 @@ const CONFIRM_MS = 15_000;
 const PRESSES = ['disconnected', 'logged_out', 'failed', 'conflict'];
 
 export class Card {
-  #info;
-  #code = null;
-  #hadCode = false;
-  #since = Date.now();
-  #knownAt = null;
+  #it;
   #stage = null;
   #shown = '';
   #asked = 0;
   #fault = null;
   #gaveUp = false;
   #epoch = null;
-  #asOf = '';
   #cut = '';
-  #codes = 0;
 
   /**
    * `on`: `connect(user)` asks for a connection, `look(user)` for the instance as it is, `said(card)` hears of a new state, `line()` of any change of the
@@ -38,6 +32,7 @@ export class Card {
   constructor(instance, on) {
     this.user = instance.userId;
     this.on = on;
+    this.#it = new Connection({ turned: (before) => this.#turned(before), coded: () => this.#settle() });
     this.stream = new Stream(this.user);
     this.tape = new Tape();
     this.nodes = {
@@ -75,31 +70,24 @@ export class Card {
   }
 
   get status() {
-    return this.#info.status;
+    return this.#it.status;
   }
 
   get instanceName() {
-    return this.#info.instanceName;
+    return this.#it.info.instanceName;
   }
 
-  /** A whole instance. What an answer tells may be older than a frame that overtook it; a snapshot (`certain`) is not. */
+  /** A whole instance; `certain` when it is a snapshot of the live line. */
   take(instance, certain = false) {
-    const before = this.#info;
-    if (!certain && instance.updatedAt < this.#asOf) return;
-    this.#asOf = instance.updatedAt ?? this.#asOf;
-    this.#info = { ...before, ...instance };
-    this.#turn(before?.status);
-    if (!before)
-      this.#since = Math.min(Date.now(), Date.now() - serverNow() + Number(instant(instance.updatedAt) ?? serverNow()));
-    this.#setCode(
-      codeOf({ qrCode: instance.qrCode, pairingCode: instance.pairingCode, expiresAt: instance.qrExpiresAt }),
-    );
+    this.#it.take(instance, certain);
     this.paint();
   }
 
   /** A `status` heard elsewhere (the admin channel): believed only while this card's own line is not on. */
   hear(data) {
-    if (this.live.state.phase !== 'on') this.#status(data);
+    if (this.live.state.phase === 'on') return;
+    this.#it.hear(data);
+    this.paint();
   }
 
   /** Why its button would not work just now; empty when it would. */
@@ -116,7 +104,7 @@ export class Card {
   }
 
   paint() {
-    const info = this.#info;
+    const info = this.#it.info;
     const { tile, name, sub, state } = this.nodes;
     const words = stateWords(info.status);
     const title = info.profileName || this.user;
@@ -154,14 +142,13 @@ export class Card {
     if (recovered) return;
     if (this.#epoch !== null && this.#epoch !== epoch) this.stream.clear();
     this.#epoch = epoch;
-    this.#knownAt = seq;
-    if (data?.instance) this.take(data.instance, true);
+    this.#it.begin(seq, data?.instance);
+    if (data?.instance) this.paint();
   }
 
-  #frame({ type, seq, at, late, data }) {
-    const news = this.#knownAt === null || seq > this.#knownAt; // frames before the snapshot tell no newer state
+  #frame(frame) {
+    const { type, at, late, data } = frame;
     this.tape.add(type);
-    if (news && (type === 'status' || type === 'qrcode')) this.#asOf = at;
     if (type === 'message') this.stream.message(data, late);
     else if (type === 'message.update') this.stream.update(data);
     else if (type === 'message.edit') this.stream.edit(data);
@@ -170,33 +157,10 @@ export class Card {
     else if (type === 'call') this.#call(data, at);
     else if (type === 'history' && data.count)
       this.stream.notice({ icon: 'history', at, words: () => t('history', { n: number(data.count) }) });
-    else if (news && type === 'status') this.#status(data);
-    else if (news && type === 'qrcode') this.#qrcode(data, at);
-  }
-
-  #status(data) {
-    const before = this.#info.status;
-    this.#info = {
-      ...this.#info,
-      status: data.status,
-      isConnected: data.isConnected,
-      statusReason: data.reason ?? null,
-      statusText: data.statusText ?? null,
-    };
-    for (const key of ['phoneNumber', 'profileName']) if (data[key]) this.#info[key] = data[key];
-    if (data.status === 'connected' && before !== 'connected')
-      this.#info.connectedAt = data.connectedAt ?? new Date().toISOString();
-    this.#turn(before);
-    if (data.status !== 'waiting_qr') this.#setCode(null); // scanned, or of an earlier connection
-    this.paint();
-  }
-
-  #qrcode(data, at) {
-    const before = this.#info.status;
-    if (data.status) this.#info = { ...this.#info, status: data.status, statusReason: null, statusText: null };
-    this.#turn(before);
-    this.#setCode(codeOf({ ...data, issuedAt: at }));
-    this.paint();
+    else if (type === 'status' || type === 'qrcode') {
+      this.#it.frame(frame);
+      this.paint();
+    }
   }
 
   #notify(data, at) {
@@ -221,16 +185,17 @@ export class Card {
     });
   }
 
-  /** What follows from a change of state, whoever told of it. */
-  #turn(before) {
-    if (before === this.#info.status) return;
-    this.#since = Date.now();
+  /** A press has had its effect. */
+  #settle() {
     this.#asked = 0;
     this.#fault = null;
     this.#gaveUp = false;
-    if (before !== 'waiting_qr') this.#hadCode = false;
+  }
+
+  #turned(before) {
+    this.#settle();
     if (before) this.on.said(this);
-    if (before && this.#info.status === 'connected' && !this.#info.profileName) this.#meet();
+    if (before && this.status === 'connected' && !this.#it.info.profileName) this.#meet();
   }
 
   /** Whose phone it is: frames tell the number only. Without an answer the card goes on under its user's id. */
@@ -241,24 +206,12 @@ export class Card {
     );
   }
 
-  #setCode(code) {
-    if (sameCode(code, this.#code)) return;
-    if (this.#code && !code) this.#since = Date.now();
-    this.#code = code;
-    this.#codes += 1;
-    if (code) {
-      this.#hadCode = true;
-      this.#gaveUp = false;
-      this.#asked = 0;
-      this.#fault = null;
-    }
-  }
-
   #reason() {
-    const info = this.#info;
+    const info = this.#it.info;
     const text = why(info);
     const since = instant(info.connectedAt);
-    if (info.status === 'waiting_qr' && !isValid(this.#code)) return [t(this.#hadCode ? 'nextWhy' : 'firstWhy')];
+    if (info.status === 'waiting_qr' && !isValid(this.#it.code))
+      return [t(this.#it.hadCode ? 'nextWhy' : 'firstWhy')];
     return info.status === 'connected' && since && !info.statusReason
       ? [text, ' ', h('span', { class: 'dim' }, t('since', { when: when(since) }))]
       : [text];
@@ -267,11 +220,11 @@ export class Card {
   // ---- the stage: the one thing this state is about ----
 
   #kind() {
-    const { status, phoneNumber } = this.#info;
-    if (status === 'waiting_qr' && isValid(this.#code)) return 'code';
+    const { status, phoneNumber } = this.#it.info;
+    if (status === 'waiting_qr' && isValid(this.#it.code)) return 'code';
     if (status === 'waiting_qr' || (status === 'connecting' && !phoneNumber)) return 'preparing';
     if (status === 'finishing') return 'finishing';
-    if (this.#info.statusReason === 'evolution_not_configured') return 'none'; // a press would lead nowhere
+    if (this.#it.info.statusReason === 'evolution_not_configured') return 'none'; // a press would lead nowhere
     return PRESSES.includes(status) || stateWords(status).next ? 'step' : 'none';
   }
 
@@ -279,9 +232,9 @@ export class Card {
     const kind = this.#kind();
     const shown = [
       kind,
-      this.#info.status,
+      this.#it.info.status,
       lang(),
-      kind === 'code' && this.#codes,
+      kind === 'code' && this.#it.codes,
       this.#asked,
       this.#fault,
       this.#gaveUp,
@@ -294,7 +247,7 @@ export class Card {
     this.#stage = {
       code: () => this.#showCode(),
       preparing: () => this.#prepare(),
-      finishing: () => finishing(this.#since),
+      finishing: () => finishing(this.#it.since),
       step: () => this.#step(),
       none: () => null,
     }[kind]();
@@ -305,14 +258,15 @@ export class Card {
   }
 
   #showCode() {
-    return codePlate(this.#code, this.user, () => {
-      this.#setCode(null);
+    return codePlate(this.#it.code, t('qrAlt', { user: this.user }), () => {
+      this.#it.setCode(null);
       this.paint();
     });
   }
 
   #prepare() {
-    return preparingPlate(this.#since, this.#hadCode, this.#gaveUp && [this.#button(t('retry')), this.#note()], () => {
+    const end = this.#gaveUp && [this.#button(t('retry')), this.#note()];
+    return preparingPlate(this.#it.since, this.#it.hadCode, end, () => {
       this.#gaveUp = true;
       this.#asked = 0;
       queueMicrotask(() => this.paint()); // not from within the painting that noticed
@@ -320,8 +274,8 @@ export class Card {
   }
 
   #step() {
-    const { next } = stateWords(this.#info.status);
-    const what = PRESSES.includes(this.#info.status) ? this.#button(next) : h('p', { class: 'soft' }, next);
+    const { next } = stateWords(this.#it.info.status);
+    const what = PRESSES.includes(this.#it.info.status) ? this.#button(next) : h('p', { class: 'soft' }, next);
     const tick = () => {
       if (this.#asked && Date.now() - this.#asked > CONFIRM_MS) this.fault(t('unconfirmed'));
     };
@@ -342,7 +296,7 @@ export class Card {
 
   #ask() {
     if (this.#asked || this.#cut) return;
-    this.#asked = this.#since = Date.now();
+    this.#asked = this.#it.since = Date.now();
     this.#fault = null;
     this.#gaveUp = false;
     this.paint();

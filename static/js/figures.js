@@ -39,6 +39,12 @@ export function phone(digits) {
   return br ? `+55 ${br[1]} ${br[2]}-${br[3]}` : `+${digits}`;
 }
 
+/** The same, for a screen that others may see: enough to tell one's own number by. */
+export function maskedPhone(digits) {
+  const br = /^55(\d{2})(\d)\d*(\d{4})$/.exec(digits);
+  return br ? `+55 ${br[1]} ${br[2]}••••-${br[3]}` : `+${digits.slice(0, 2)} ••••${digits.slice(-4)}`;
+}
+
 /** The telephone number in a WhatsApp address; `null` for private ids, groups and channels, which have none. */
 export function phoneOf(jid) {
   const digits = /^(\d{6,16})(?::\d+)?@s\.whatsapp\.net$/.exec(jid ?? '');

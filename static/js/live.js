@@ -6,7 +6,8 @@
 // `hello(frame)` comes at each (re)connection: with `recovered: false` its snapshot is the new start, and everything
 // known from before may be wrong; with `recovered: true` the missed frames follow. `frame(frame)` comes for each event,
 // exactly once, in order. `change(state)` tells how the line is:
-//   { phase: 'opening' | 'on' | 'again' | 'ended' | 'off', since, code, seq, epoch }
+//   { phase: 'opening' | 'on' | 'again' | 'ended' | 'off', since, code, seq, epoch, next }
+// `next`: when the next try begins, in ms of this clock; `null` while one is under way or none is due.
 
 const PING_MS = 25_000;
 const ANSWER_MS = 35_000; // with the ping's wait: 60 s of silence
@@ -18,6 +19,7 @@ export class LiveChannel {
   #query;
   #on;
   #backlog;
+  #protocols;
   #socket = null;
   #timer = null;
   #pulse = null;
@@ -26,13 +28,17 @@ export class LiveChannel {
   #heardAt = 0;
   #pingedAt = 0;
   #looked = false;
-  #state = { phase: 'off', since: Date.now(), code: null, seq: null, epoch: null };
+  #state = { phase: 'off', since: Date.now(), code: null, seq: null, epoch: null, next: null };
 
-  /** `backlog`: how many frames before the present to ask for at the very first connection. */
-  constructor(query, on, { backlog = 0 } = {}) {
+  /**
+   * `backlog`: how many frames before the present to ask for at the very first connection. `token`: whose line it is;
+   * without it the cookie tells. It goes in a subprotocol, since a URL is written to logs.
+   */
+  constructor(query, on, { backlog = 0, token = null } = {}) {
     this.#query = query;
     this.#on = on;
     this.#backlog = backlog;
+    this.#protocols = token ? ['zapgate.v1', `bearer.${token}`] : ['zapgate.v1'];
   }
 
   get state() {
@@ -74,7 +80,7 @@ export class LiveChannel {
       url.searchParams.set('since', this.#state.seq);
       url.searchParams.set('epoch', this.#state.epoch);
     }
-    const socket = (this.#socket = new WebSocket(url, ['zapgate.v1']));
+    const socket = (this.#socket = new WebSocket(url, this.#protocols));
     this.#openedAt = this.#heardAt = Date.now();
     this.#pingedAt = 0;
     socket.onmessage = ({ data }) => {
@@ -133,14 +139,15 @@ export class LiveChannel {
     this.#drop();
     if (FINAL.has(code)) return this.#end('ended', code);
     if (greeted && Date.now() - this.#openedAt > STABLE_MS) this.#failures = 0;
-    this.#become('again', code);
-    if (!greeted) this.#on.refused?.();
     const ceiling =
       code === 1001 && this.#failures === 0
         ? BACKOFF.restart
         : Math.min(BACKOFF.cap, BACKOFF.first * 2 ** this.#failures);
     this.#failures += 1;
-    this.#timer = setTimeout(() => this.#open('again'), 50 + Math.random() * ceiling);
+    const wait = 50 + Math.random() * ceiling;
+    this.#timer = setTimeout(() => this.#open('again'), wait);
+    this.#become('again', code, Date.now() + wait);
+    if (!greeted) this.#on.refused?.();
     return undefined;
   }
 
@@ -161,12 +168,13 @@ export class LiveChannel {
     socket?.close();
   }
 
-  #become(phase, code = this.#state.code) {
+  #become(phase, code = this.#state.code, next = null) {
     const same = this.#state.phase === phase;
     this.#state = {
       ...this.#state,
       phase,
       code: phase === 'on' ? null : code,
+      next,
       since: same ? this.#state.since : Date.now(),
     };
     this.#on.change?.(this.state);

@@ -1,11 +1,12 @@
 // The page: puts the parts together and keeps the bar at the top true.
-import { keep } from './dom.js';
-import { lang, onLang, setLang, socketEnd, t, translate } from './words.js';
+import { lang, onLang, socketEnd, t } from './words.js';
 import { clock } from './figures.js';
 import { api } from './api.js';
 import { Board } from './board.js';
 import { askSignIn, askUser } from './forms.js';
-import { open, signIn, takeLoginCode } from './session.js';
+import { takeFromAddress } from './fragment.js';
+import { open, signIn } from './session.js';
+import { paintTools, wireTools } from './tools.js';
 
 const $ = (id) => document.getElementById(id);
 const STALE_MS = 10_000;
@@ -45,21 +46,13 @@ function paintLive() {
 }
 
 function paintWords() {
-  translate();
-  $('lang').textContent = lang() === 'en' ? 'PT' : 'EN';
-  $('lang').ariaLabel = $('lang').title = lang() === 'en' ? 'Mudar para português' : 'Switch to English';
+  paintTools();
   document.title = `zapgate · ${t('title').toLocaleLowerCase(lang())}`;
   board.retell();
   paintLive();
   askAgain?.();
 }
 
-$('lang').onclick = () => setLang(lang() === 'en' ? 'pt-BR' : 'en');
-$('theme').onclick = () => {
-  const root = document.documentElement;
-  root.dataset.theme = root.dataset.theme === 'dark' ? 'light' : 'dark';
-  keep('zapgate.theme', root.dataset.theme);
-};
 $('leave').onclick = async () => {
   await api.logout().catch(() => null);
   location.reload();
@@ -121,7 +114,8 @@ async function start(code) {
   }
 }
 
+wireTools();
 onLang(paintWords);
 paintWords();
 setInterval(paintLive, 2000);
-start(takeLoginCode());
+start(takeFromAddress('login'));

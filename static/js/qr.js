@@ -59,32 +59,39 @@ function waitingWords(waited, hadCode) {
   return hadCode ? 'nextSoon' : 'preparing';
 }
 
-/** The plate with a living code. `expired` is called at its end. */
-export function codePlate(code, user, expired) {
+/** The plate with a living code, `alt` in words, and how to scan it below. `expired` is called at its end. */
+export function codePlate(code, alt, expired, below = [code.pairing && pairing(code.pairing), steps()]) {
   const left = svg('path', { class: 'left', pathLength: 100, d: FRAME });
   const frame = { class: 'ring', viewBox: '0 0 300 300', fill: 'none', 'stroke-width': 5, 'aria-hidden': 'true' };
   const ring = svg('svg', frame, svg('path', { class: 'track', d: FRAME }), left);
-  const image = code.image && h('img', { src: code.image, alt: t('qrAlt', { user }), 'data-role': 'qr', onload: fit });
+  const image = code.image && h('img', { src: code.image, alt, 'data-role': 'qr', onload: fit });
   const seconds = h('b', { class: 'num' });
   const clock = h('p', { class: 'qclock', role: 'timer', 'aria-live': 'off' }, sentence(t('next'), { s: seconds }));
   const plate = image && h('div', { class: 'plate' }, ring, image);
-  const el = h('div', { class: 'qr' }, plate, clock, code.pairing && pairing(code.pairing), steps());
-  const tick = () => {
-    const ms = code.expiresAt - serverNow();
-    if (ms <= 0) {
-      image?.remove();
-      expired();
-      return;
-    }
-    const share = Math.min(100, (ms / code.total) * 100);
+  const el = h('div', { class: 'qr' }, plate, clock, below);
+  const each = (ms, share) => {
     left.setAttribute('stroke-dasharray', `${share} 100`);
     left.setAttribute('stroke-dashoffset', share - 100);
     el.toggleAttribute('data-low', ms <= WARN_MS);
     seconds.textContent = `${Math.ceil(ms / 1000)} s`;
   };
+  const end = () => {
+    image?.remove();
+    expired();
+  };
+  return { el, ...lifetime(code, each, end) };
+}
+
+/** Calls `each(ms, share)` with what is left of a code, in ms and per cent, and `expired` at its very end. */
+export function lifetime(code, each, expired) {
+  const tick = () => {
+    const ms = code.expiresAt - serverNow();
+    if (ms > 0) each(ms, Math.min(100, (ms / code.total) * 100));
+    else expired();
+  };
   const timer = setTimeout(tick, Math.max(0, code.expiresAt - serverNow()) + 5);
   tick();
-  return { el, tick, drop: () => clearTimeout(timer) };
+  return { tick, drop: () => clearTimeout(timer) };
 }
 
 /** Evolution draws four pixels a module; three or two keep every module the same width, other sizes are smoothed. */
@@ -94,10 +101,14 @@ function fit({ target }) {
   if (exact) target.style.imageRendering = 'pixelated';
 }
 
-function pairing(text) {
+/** Four and four, as the phone asks for it. */
+export function halves(text) {
   const half = Math.ceil(text.length / 2);
-  const halves = [text.slice(0, half), text.slice(half)].map((part) => h('span', null, part));
-  const code = h('b', { 'aria-label': [...text].join(' ') }, halves);
+  return [text.slice(0, half), text.slice(half)].map((part) => h('span', null, part));
+}
+
+function pairing(text) {
+  const code = h('b', { 'aria-label': [...text].join(' ') }, halves(text));
   return h('div', { class: 'pairing', 'data-role': 'pairing' }, h('span', null, t('pairing')), code);
 }
 

@@ -1,13 +1,6 @@
-// Signing in. A login code comes once, in the fragment, and leaves the address bar before anything else happens.
+// Signing in. A login code comes once, in the fragment, which leaves the address bar before anything else happens.
 import { api, Problem } from './api.js';
 import { problem } from './words.js';
-
-/** The code in `#login=<code>`, removed from the URL and from the history entry. */
-export function takeLoginCode() {
-  const code = new URLSearchParams(location.hash.slice(1)).get('login');
-  if (code !== null) history.replaceState(history.state, '', location.pathname + location.search);
-  return code;
-}
 
 /** Who is signed in, or `null` and why a code was refused (in words, when asked). A code that does not work is no reason to turn away a session that does. */
 export async function open(code) {

@@ -130,11 +130,16 @@ const listeners = new Set();
 export const lang = () => (document.documentElement.lang === 'en' ? 'en' : 'pt-BR');
 const column = () => (lang() === 'en' ? 1 : 0);
 
-/** The sentence named `key`, its gaps filled with plain text. */
-export function t(key, gaps) {
-  const text = PAGE[key][column()];
+/** Of two the one in the reader's language. */
+export const inLang = (pt, en) => [pt, en][column()];
+
+/** The teller of a table of words: `t(key, gaps)` is the sentence named `key`, its gaps filled with plain text. */
+export const teller = (table) => (key, gaps) => {
+  const text = inLang(...table[key]);
   return gaps ? text.replace(/\{(\w+)\}/g, (all, name) => gaps[name] ?? all) : text;
-}
+};
+
+export const t = teller(PAGE);
 
 export function state(status) {
   const row = STATES[status] ?? STATES.connecting;

@@ -52,10 +52,25 @@ export class Gateway {
   }
 
   async connect(userId) {
+    await this.#ask('/api/whatsapp/connect', { userId });
+  }
+
+  /** The link with which a user connects, as the SaaS's backend gets it. */
+  async linkFor(userId) {
+    const { link } = await this.#ask('/api/tokens', { userId });
+    return link;
+  }
+
+  /** Ends the tokens that a user has. */
+  async revoke(userId) {
+    await this.#ask(`/api/users/${userId}/revoke`, {});
+  }
+
+  async #ask(path, body) {
     const headers = { Authorization: `Bearer ${this.adminToken}`, 'Content-Type': 'application/json' };
-    const body = JSON.stringify({ userId });
-    const answer = await fetch(`${this.url}/api/whatsapp/connect`, { method: 'POST', headers, body });
-    if (!answer.ok) throw new Error(`connect: ${answer.status}`);
+    const answer = await fetch(this.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    return answer.json();
   }
 
   /** Posts a recorded webhook as this user's, after `change` has altered its `data`; answers its `seq`. */
