@@ -4,13 +4,13 @@
 mod gauge;
 mod heard;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
-use actix_ws::{CloseCode, CloseReason, Message, MessageStream, Session};
+use actix_ws::{CloseCode, CloseReason, Message, MessageStream, ProtocolError, Session};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
@@ -91,7 +91,7 @@ async fn gauged(req: &HttpRequest, payload: web::Payload) -> Result<web::Payload
         let chunk = chunk?;
         match gauge.pass(&chunk) {
             Ok(()) => Ok(chunk),
-            Err(_) => Err(PayloadError::Io(io::Error::other("a frame is too large"))),
+            Err(_) => Err(PayloadError::Io(io::Error::new(ErrorKind::InvalidData, "a frame is too large"))),
         }
     });
     let mut measured: dev::Payload = dev::Payload::Stream { payload: Box::pin(measured) };
@@ -176,12 +176,23 @@ async fn write(mut session: Session, mut listener: Listener, patience: Patience)
     }
 }
 
+/// Whether the connection broke, which a closed laptop does and is nobody's fault.
+fn is_hang_up(error: &ProtocolError) -> bool {
+    let ProtocolError::Io(wrapped) = error else { return false };
+    match wrapped.get_ref().and_then(|cause| cause.downcast_ref::<PayloadError>()) {
+        Some(PayloadError::Io(cause)) => cause.kind() != ErrorKind::InvalidData,
+        Some(PayloadError::Incomplete(_)) => true,
+        _ => false,
+    }
+}
+
 async fn read(mut stream: MessageStream, mut session: Session, patience: Patience) -> Ended {
     let mut heard = Heard::new(Instant::now());
     loop {
         let message = match timeout(patience.silence, stream.next()).await {
             Err(_silent) => return Ended::Closed(Close::SILENT),
             Ok(None) => return Ended::Gone,
+            Ok(Some(Err(e))) if is_hang_up(&e) => return Ended::Gone,
             // Too large, or not the protocol: in either case not a client of ours.
             Ok(Some(Err(_))) => return Ended::Closed(Close::POLICY),
             Ok(Some(Ok(message))) => message,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use zapgate::domain::close::Close;
 use zapgate::http::sockets::Patience;
 use zapgate::services::hub::HubConfig;
 
@@ -164,5 +165,6 @@ async fn a_client_that_leaves_or_vanishes_frees_its_place_at_once() {
     server.tasks.join(Duration::from_secs(10)).await;
 
     assert_eq!(server.rig.hub.listeners(&user("ana")), 0);
+    assert_eq!(server.rig.hub.census().closed(Close::POLICY), 0, "a connection that broke sent nothing too much");
     server.socket("ana").await;
 }
