@@ -15,7 +15,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use facts::Facts;
 pub use standing::reason;
@@ -39,8 +39,9 @@ pub struct State {
     /// Evolution's clock as this instance's unproven events show it; see [`super::emission::settle`]. Kept by the writer.
     pub clock: EvolutionClock,
     /// What the last step showed. Where it differs after a step whose event makes no status frame of its own (a tick,
-    /// a folded repeat), the change wants a `zapgate.status`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// a folded repeat), the change wants a `zapgate.status`. `None` also where a newer version wrote a status that this
+    /// one does not know.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known_or_none")]
     pub seen: Option<Seen>,
     /// Why nothing has happened yet, for example `evolution_not_configured`; any event of its own says more.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +54,10 @@ pub struct State {
 pub struct Seen {
     pub status: Status,
     pub reason: Option<String>,
+}
+
+fn known_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seen>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
 /// Something that happened to an instance.

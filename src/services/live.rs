@@ -16,6 +16,7 @@ use super::hub::{Frame, Hub, Received, Subscription};
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
 use crate::adapters::store::channels::Opening;
+use crate::adapters::store::events::PageSize;
 use crate::domain::channel::{Channel, Epoch, Position};
 use crate::domain::close::Close;
 use crate::domain::entry::Entry;
@@ -68,7 +69,6 @@ impl Live {
             waiting: VecDeque::new(),
             hello: Some(Frame { seq: sent, text }),
             phase: Phase::Reading { at_end: sent == opening.head },
-            page_rows: FIRST_PAGE_ROWS,
             vain_reads: 0,
         })
     }
@@ -82,11 +82,8 @@ impl Live {
     }
 }
 
-/// A page of the log grows and shrinks between these, so that it holds about [`PAGE_BYTES`] of rows: a listener's
-/// memory is bounded although a row may carry a picture.
-const FIRST_PAGE_ROWS: i64 = 50;
-const MAX_PAGE_ROWS: i64 = 500;
-const PAGE_BYTES: usize = 1 << 20;
+/// What a listener holds of the log at a time: these, plus at most one row, which may carry a picture.
+const PAGE: PageSize = PageSize { rows: 500, bytes: 1 << 20 };
 
 /// Reads that may find nothing although the hub has heard of more, before the listener gives up.
 const MAX_VAIN_READS: u32 = 40;
@@ -103,7 +100,6 @@ pub struct Listener {
     waiting: VecDeque<Frame>,
     hello: Option<Frame>,
     phase: Phase,
-    page_rows: i64,
     vain_reads: u32,
 }
 
@@ -178,22 +174,22 @@ impl Listener {
         if self.vain_reads > 1 {
             tokio::time::sleep(VAIN_READ_PAUSE).await;
         }
-        let entries = self.live.store.entries_on(self.subscription.channel(), self.sent, self.page_rows).await?;
-        let frames = self.render(&entries).await?;
-        self.vain_reads = if entries.is_empty() { self.vain_reads + 1 } else { 0 };
-        self.phase = Phase::Reading { at_end: i64::try_from(entries.len()).is_ok_and(|rows| rows < self.page_rows) };
-        self.page_rows = rows_of_next_page(self.page_rows, entries.iter().map(|entry| entry.body.len()).sum());
-        self.waiting = frames;
+        let entries = self.live.store.entries_on(self.subscription.channel(), self.sent, PAGE).await?;
+        // A short page may have been cut by its bytes: only an empty one is the end.
+        let at_end = entries.is_empty();
+        self.waiting = self.render(entries).await?;
+        self.vain_reads = if at_end { self.vain_reads + 1 } else { 0 };
+        self.phase = Phase::Reading { at_end };
         Ok(())
     }
 
-    async fn render(&self, entries: &[Entry]) -> Result<VecDeque<Frame>, Error> {
+    async fn render(&self, entries: Vec<Entry>) -> Result<VecDeque<Frame>, Error> {
         let now = self.live.clock.now();
         let mut frames = VecDeque::with_capacity(entries.len());
         for entry in entries {
             let Some(seq) = entry.seq_on(self.subscription.channel()) else { continue };
-            let qr = self.code_on_show(entry, now).await?;
-            frames.push_back(Frame { seq, text: frame::text(entry, seq, &frame::body(entry, qr.as_ref(), now)) });
+            let qr = self.code_on_show(&entry, now).await?;
+            frames.push_back(Frame { seq, text: frame::text(&entry, seq, &frame::body(&entry, qr.as_ref(), now)) });
         }
         Ok(frames)
     }
@@ -207,13 +203,4 @@ impl Listener {
         let instance = self.live.store.instance_named(&entry.instance).await?;
         Ok(instance.filter(|instance| instance.user == entry.user).and_then(|instance| instance.qr))
     }
-}
-
-fn rows_of_next_page(rows: i64, bytes: usize) -> i64 {
-    let next = match bytes {
-        _ if bytes > PAGE_BYTES => rows / 2,
-        _ if bytes < PAGE_BYTES / 2 => rows * 2,
-        _ => rows,
-    };
-    next.clamp(1, MAX_PAGE_ROWS)
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::store::Store;
-use crate::adapters::store::events::TailFilter;
+use crate::adapters::store::events::{PageSize, TailFilter};
 use crate::domain::channel::Epoch;
 use crate::domain::entry::Entry;
 use crate::domain::error::Error;
@@ -35,9 +35,8 @@ pub struct Page {
     pub at_end: bool,
 }
 
-/// Rows of one read; a page is made of several while it is small, so that rows with pictures do not add up.
-const READ_ROWS: i64 = 25;
-const PAGE_BYTES: usize = 4 << 20;
+/// Bytes of bodies on a page, plus at most one body more.
+const PAGE_BYTES: i64 = 4 << 20;
 /// How long one page may look for what its filter lets through. What was passed over is told by the cursor, so that the
 /// next page goes on from there.
 const SEARCH: Duration = Duration::from_secs(5);
@@ -76,17 +75,17 @@ impl Tail {
     async fn page(&self, after: i64, filter: &TailFilter, limit: i64) -> Result<Page, Error> {
         let until = Instant::now() + SEARCH;
         let mut page = Page { entries: Vec::new(), seen: after, at_end: false };
-        let mut bytes = 0;
-        loop {
-            let room = limit - i64::try_from(page.entries.len()).unwrap_or(limit);
-            if room <= 0 || bytes > PAGE_BYTES || page.at_end || Instant::now() >= until {
-                return Ok(page);
+        let mut room = PageSize { rows: limit, bytes: PAGE_BYTES };
+        while room.rows > 0 && room.bytes > 0 && !page.at_end && Instant::now() < until {
+            let read = self.store.entries_after(page.seen, filter, room).await?;
+            for entry in &read.entries {
+                room.rows -= 1;
+                room.bytes = room.bytes.saturating_sub_unsigned(entry.body.len() as u64);
             }
-            let read = self.store.entries_after(page.seen, filter, room.min(READ_ROWS)).await?;
-            bytes += read.entries.iter().map(|entry| entry.body.len()).sum::<usize>();
             page.entries.extend(read.entries);
             (page.seen, page.at_end) = (read.seen, read.at_end);
         }
+        Ok(page)
     }
 
     /// The opaque form of a row's place.

@@ -1,5 +1,6 @@
 //! Live delivery: the seam between log and live, limits, and the sockets themselves.
 
+mod pages;
 mod replay;
 mod rig;
 mod seam;

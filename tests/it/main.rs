@@ -13,6 +13,7 @@
 mod app;
 mod aside;
 mod bad_input;
+mod broken_rows;
 mod command_line;
 mod connect;
 mod delivery;

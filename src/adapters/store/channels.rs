@@ -23,7 +23,7 @@ pub struct Opening {
 #[derive(Clone, Debug)]
 pub enum Snapshot {
     User(Option<Box<Instance>>),
-    /// At most 500, by session id.
+    /// At most 500, by session id, without the pictures of their codes.
     Org(Vec<Instance>),
     /// Instances per status.
     Admin(BTreeMap<String, i64>),
@@ -63,7 +63,7 @@ impl Store {
 async fn snapshot(db: &mut SqliteConnection, channel: &Channel) -> Result<Snapshot, Error> {
     Ok(match channel {
         Channel::User(user) => Snapshot::User(instances::of_user(db, user).await?.map(Box::new)),
-        Channel::Org(org) => Snapshot::Org(instances::page(db, Some(org), 0, ORG_SNAPSHOT).await?),
+        Channel::Org(org) => Snapshot::Org(instances::page(db, Some(org), 0, ORG_SNAPSHOT, false).await?),
         Channel::Admin => {
             let counts: Vec<(String, i64)> =
                 sqlx::query_as("SELECT status, COUNT(*) FROM whatsapp_instances GROUP BY status")

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use sqlx::FromRow;
+use tracing::error;
 
 use super::Store;
 use crate::domain::channel::Channel;
-use crate::domain::entry::Entry;
+use crate::domain::entry::{Entry, Outcome};
 use crate::domain::error::{Cause, Error};
 use crate::domain::event::EventName;
 use crate::domain::ids::{InstanceName, OrgId, UserId};
@@ -20,24 +21,61 @@ macro_rules! entry_columns {
     };
 }
 
-const ON_USER: &str = concat!(
-    entry_columns!(),
-    "WHERE e.user_channel = (SELECT id FROM channels WHERE kind = 'user' AND name = $1) AND e.seq > $2 \
-     ORDER BY e.seq LIMIT $3"
+/// The last place of the next page: as many rows as have all but the last one's bytes below the budget, so that one row
+/// always comes, however large. `LENGTH` reads the row's header, not the blob; only what is in the page is fetched.
+macro_rules! page_end {
+    ($place:literal, $rows:expr, $limit:literal, $budget:literal) => {
+        concat!(
+            "(SELECT MAX(place) FROM (SELECT place, SUM(size) OVER (ORDER BY place) - size AS before FROM (SELECT ",
+            $place,
+            " AS place, LENGTH(e.body) AS size ",
+            $rows,
+            "ORDER BY ",
+            $place,
+            " LIMIT ",
+            $limit,
+            ")) WHERE before < ",
+            $budget,
+            ") ORDER BY ",
+            $place
+        )
+    };
+}
+
+macro_rules! channel_page {
+    ($place:literal, $rows:expr) => {
+        concat!(
+            entry_columns!(),
+            $rows,
+            "AND ",
+            $place,
+            " <= ",
+            page_end!($place, concat!("FROM events e ", $rows), "$3", "$4")
+        )
+    };
+}
+
+macro_rules! tail_rows {
+    () => {
+        "WHERE e.id > $1 AND e.id <= $2 AND ($3 IS NULL OR e.instance_name = $3) AND ($4 IS NULL OR e.event = $4) \
+         AND ($5 IS NULL OR u.name = $5) "
+    };
+}
+
+const ON_USER: &str = channel_page!(
+    "e.seq",
+    "WHERE e.user_channel = (SELECT id FROM channels WHERE kind = 'user' AND name = $1) AND e.seq > $2 "
 );
-const ON_ORG: &str = concat!(
-    entry_columns!(),
-    "WHERE e.org_channel = (SELECT id FROM channels WHERE kind = 'org' AND name = $1) AND e.org_seq > $2 \
-     ORDER BY e.org_seq LIMIT $3"
+const ON_ORG: &str = channel_page!(
+    "e.org_seq",
+    "WHERE e.org_channel = (SELECT id FROM channels WHERE kind = 'org' AND name = $1) AND e.org_seq > $2 "
 );
-const ON_ADMIN: &str = concat!(
-    entry_columns!(),
-    "WHERE $1 = '' AND e.admin_seq IS NOT NULL AND e.admin_seq > $2 ORDER BY e.admin_seq LIMIT $3"
-);
+const ON_ADMIN: &str = channel_page!("e.admin_seq", "WHERE $1 = '' AND e.admin_seq IS NOT NULL AND e.admin_seq > $2 ");
 const TAIL: &str = concat!(
     entry_columns!(),
-    "WHERE e.id > $1 AND e.id <= $2 AND ($3 IS NULL OR e.instance_name = $3) AND ($4 IS NULL OR e.event = $4) \
-     AND ($5 IS NULL OR u.name = $5) ORDER BY e.id LIMIT $6"
+    tail_rows!(),
+    "AND e.id <= ",
+    page_end!("e.id", concat!("FROM events e JOIN channels u ON u.id = e.user_channel ", tail_rows!()), "$6", "$7")
 );
 /// The last row of the next window: by rows, not by numbers, so that what retention dropped costs nothing.
 const TAIL_WINDOW: &str = "SELECT MAX(id), COUNT(*) FROM (SELECT id FROM events WHERE id > $1 ORDER BY id LIMIT $2)";
@@ -60,6 +98,14 @@ impl TailFilter {
     }
 }
 
+/// How much one read may fetch: so many rows, and so many bytes of bodies plus at most one body more.
+#[derive(Clone, Copy, Debug)]
+pub struct PageSize {
+    /// 500 or less, so that no reader pins the write-ahead log.
+    pub rows: i64,
+    pub bytes: i64,
+}
+
 /// What one read of the tail found.
 #[derive(Clone, Debug)]
 pub struct TailRead {
@@ -71,12 +117,11 @@ pub struct TailRead {
 }
 
 impl Store {
-    /// Rows of `channel` after `after`, in order; at most `limit`, which callers keep at 500 or less so that no reader
-    /// pins the write-ahead log.
+    /// The next rows of `channel` after `after`, in order; none only when none follows.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn entries_on(&self, channel: &Channel, after: i64, limit: i64) -> Result<Vec<Entry>, Error> {
+    pub async fn entries_on(&self, channel: &Channel, after: i64, size: PageSize) -> Result<Vec<Entry>, Error> {
         let (sql, name) = match channel {
             Channel::User(user) => (ON_USER, user.as_str()),
             Channel::Org(org) => (ON_ORG, org.as_str()),
@@ -85,21 +130,22 @@ impl Store {
         let rows: Vec<EntryRow> = sqlx::query_as(sql)
             .bind(name)
             .bind(after)
-            .bind(limit)
+            .bind(size.rows)
+            .bind(size.bytes)
             .fetch_all(&self.read)
             .await
             .map_err(|e| Error::store("reading a channel", e))?;
         rows.into_iter().map(Entry::try_from).collect()
     }
 
-    /// Rows of all channels committed after `after`, in commit order: at most `limit`, and of a bounded stretch of the
-    /// log, so that with a filter few or none may come although more follow.
+    /// Rows of all channels committed after `after`, in commit order: a page of a bounded stretch of the log, so that
+    /// with a filter few or none may come although more follow.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn entries_after(&self, after: i64, filter: &TailFilter, limit: i64) -> Result<TailRead, Error> {
+    pub async fn entries_after(&self, after: i64, filter: &TailFilter, size: PageSize) -> Result<TailRead, Error> {
         let failed = |e: sqlx::Error| Error::store("reading the tail", e);
-        let window = if filter.is_open() { limit } else { WINDOW_ROWS };
+        let window = if filter.is_open() { size.rows } else { WINDOW_ROWS };
         let (last, rows): (Option<i64>, i64) =
             sqlx::query_as(TAIL_WINDOW).bind(after).bind(window).fetch_one(&self.read).await.map_err(failed)?;
         let Some(last) = last else { return Ok(TailRead { entries: Vec::new(), seen: after, at_end: true }) };
@@ -109,13 +155,14 @@ impl Store {
             .bind(&filter.instance)
             .bind(&filter.event)
             .bind(&filter.user)
-            .bind(limit)
+            .bind(size.rows)
+            .bind(size.bytes)
             .fetch_all(&self.read)
             .await
             .map_err(failed)?;
-        let cut = i64::try_from(found.len()).is_ok_and(|found| found >= limit);
         let entries: Vec<Entry> = found.into_iter().map(Entry::try_from).collect::<Result<_, _>>()?;
-        let seen = entries.last().filter(|_| cut).map_or(last, |entry| entry.id);
+        // Whether rows were left out behind the last one is not known, so only an empty page passes the whole window.
+        let seen = entries.last().map_or(last, |entry| entry.id);
         Ok(TailRead { entries, seen, at_end: rows < window && seen == last })
     }
 
@@ -169,8 +216,15 @@ impl TryFrom<EntryRow> for Entry {
             emitted_at: Millis(row.emitted_at),
             late: row.late,
             folded: row.folded,
-            outcome: row.outcome.map(|json| serde_json::from_str(&json)).transpose().map_err(|e| broken(e.into()))?,
+            outcome: row.outcome.and_then(|json| outcome(&json, &row.instance_name)),
             body: Bytes::from(row.body),
         })
     }
+}
+
+/// One unreadable decision, such as a newer version's, must not keep its channel from being read for good.
+fn outcome(json: &str, instance: &str) -> Option<Outcome> {
+    serde_json::from_str(json)
+        .inspect_err(|_| error!(instance.name = instance, "the outcome of a log row can't be read and is left out"))
+        .ok()
 }

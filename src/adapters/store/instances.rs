@@ -1,7 +1,8 @@
 //! Reading the table of instances. It is written by the ingest batches only (`batch.rs`), whose decisions it holds.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{Executor, FromRow, Sqlite};
+use sqlx::{Executor, FromRow, Sqlite, SqliteConnection};
+use tracing::error;
 use uuid::Uuid;
 
 use super::Store;
@@ -12,8 +13,14 @@ use crate::domain::time::Millis;
 
 macro_rules! instance_columns {
     () => {
-        "SELECT session_id, id, instance_name, user_id, organization_id, qr_code, qr, state, created_at, connected_at, \
-                updated_at FROM whatsapp_instances "
+        instance_columns!("qr_code")
+    };
+    ($picture:literal) => {
+        concat!(
+            "SELECT session_id, id, instance_name, user_id, organization_id, ",
+            $picture,
+            " AS qr_code, qr, state, created_at, connected_at, updated_at FROM whatsapp_instances "
+        )
     };
 }
 
@@ -21,8 +28,9 @@ const OF_USER: &str = concat!(instance_columns!(), "WHERE user_id = $1");
 const NAMED: &str = concat!(instance_columns!(), "WHERE instance_name = $1");
 const BY_ID: &str = concat!(instance_columns!(), "WHERE id = $1");
 const BY_SESSION: &str = concat!(instance_columns!(), "WHERE session_id = $1");
+/// Pictures are large: none is read for those who are not shown it.
 const PAGE: &str = concat!(
-    instance_columns!(),
+    instance_columns!("CASE WHEN $4 THEN qr_code END"),
     "WHERE session_id > $1 AND ($2 IS NULL OR organization_id = $2) ORDER BY session_id LIMIT $3"
 );
 
@@ -67,15 +75,27 @@ impl Store {
         .fetch_all(&self.read)
         .await
         .map_err(|e| Error::store("reading adopted names", e))?;
-        rows.into_iter().map(|(user, name)| Ok((UserId::named_by_admin(&user)?, InstanceName::parse(&name)?))).collect()
+        let readable = rows.into_iter().filter_map(|(user, name)| {
+            let parsed = UserId::named_by_admin(&user).and_then(|user| Ok((user, InstanceName::parse(&name)?)));
+            parsed.inspect_err(|_| warn_of_broken(&name)).ok()
+        });
+        Ok(readable.collect())
     }
 
-    /// Instances after the session id `after`, by session id; of one organisation or of all.
+    /// Instances after the session id `after`, by session id; of one organisation or of all. A row that can't be read
+    /// is left out. Without `pictures`, codes come without theirs.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn instances(&self, org: Option<&OrgId>, after: i64, limit: i64) -> Result<Vec<Instance>, Error> {
-        page(&self.read, org, after, limit).await
+    pub async fn instances(
+        &self,
+        org: Option<&OrgId>,
+        after: i64,
+        limit: i64,
+        pictures: bool,
+    ) -> Result<Vec<Instance>, Error> {
+        let mut db = self.read.acquire().await.map_err(|e| Error::store("listing instances", e))?;
+        page(&mut db, org, after, limit, pictures).await
     }
 }
 
@@ -96,20 +116,45 @@ pub(super) async fn of_user<'c>(
     one(db, OF_USER, user.as_str()).await
 }
 
-pub(super) async fn page<'c>(
-    db: impl Executor<'c, Database = Sqlite>,
+/// See [`Store::instances`]. Fewer than `limit` only when no more follow, however many were left out.
+pub(super) async fn page(
+    db: &mut SqliteConnection,
     org: Option<&OrgId>,
     after: i64,
     limit: i64,
+    pictures: bool,
 ) -> Result<Vec<Instance>, Error> {
-    let rows: Vec<InstanceRow> = sqlx::query_as(PAGE)
-        .bind(after)
-        .bind(org.map(OrgId::as_str))
-        .bind(limit)
-        .fetch_all(db)
-        .await
-        .map_err(|e| Error::store("listing instances", e))?;
-    rows.into_iter().map(Instance::try_from).collect()
+    let mut after = after;
+    let mut room = limit;
+    let mut found = Vec::new();
+    while room > 0 {
+        let rows: Vec<InstanceRow> = sqlx::query_as(PAGE)
+            .bind(after)
+            .bind(org.map(OrgId::as_str))
+            .bind(room)
+            .bind(pictures)
+            .fetch_all(&mut *db)
+            .await
+            .map_err(|e| Error::store("listing instances", e))?;
+        let Some(last) = rows.last() else { break };
+        after = last.session_id;
+        for row in rows {
+            let name = row.instance_name.clone();
+            match Instance::try_from(row) {
+                Ok(instance) => {
+                    found.push(instance);
+                    room -= 1;
+                }
+                Err(_) => warn_of_broken(&name),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The cause is not told: it may quote the row.
+fn warn_of_broken(name: &str) {
+    error!(instance.name = name, "an instance's row can't be read and is left out of a list");
 }
 
 /// The column `qr`: all of a code but its picture, which is large and seldom needed.

@@ -363,6 +363,17 @@ fn a_row_written_by_an_older_version_loads() {
 }
 
 #[test]
+fn a_row_of_a_newer_version_loads_without_the_status_it_showed() {
+    let newer = r#"{"seen":{"status":"parked","reason":null},"hint":"h"}"#;
+    let known = r#"{"seen":{"status":"connected","reason":null},"hint":"h"}"#;
+
+    let [newer, known] = [newer, known].map(|json| serde_json::from_str::<State>(json).unwrap());
+
+    assert_eq!((newer.seen, newer.hint), (None, Some("h".into())));
+    assert_eq!(known.seen.map(|seen| seen.status), Some(Status::Connected));
+}
+
+#[test]
 fn the_state_survives_its_row_and_its_debug_form_shows_no_number() {
     let state = after(&[(0, Input::Created), (5, Input::Connecting), (9, qr("a")), (20, opened()), (30, closed(401))]);
 

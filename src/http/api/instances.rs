@@ -116,7 +116,7 @@ async fn list(
 ) -> Result<Json<Page<InstanceJson>>, Problem> {
     let org = whose_list(&caller, which.organization_id.as_deref())?;
     let (after, limit) = (page.cursor::<i64>()?.unwrap_or(0), page.limit()?);
-    let rows = store.instances(org.as_ref(), after, limit + 1).await?;
+    let rows = store.instances(org.as_ref(), after, limit + 1, caller.admin).await?;
     let now = clock.now();
     let page = Page::cut(rows, limit, |last| Cursor::of(&last.session_id));
     Ok(Json(page.map(|instance| InstanceJson::of(&instance, now, caller.admin))))

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zapgate::adapters::clock::Clock;
+use zapgate::adapters::store::channels::Snapshot;
 use zapgate::domain::channel::Channel;
 use zapgate::domain::ids::OrgId;
+use zapgate::domain::instance::Instance;
 use zapgate::domain::time::Millis;
 use zapgate::services::hub::HubConfig;
 
@@ -62,6 +64,20 @@ async fn an_organisation_sees_its_instances_without_codes_and_only_rows_meant_fo
     let instance = &hello["data"]["instances"][0];
     assert_eq!((&instance["userId"], &instance["qrCode"]), (&"ana".into(), &Value::Null));
     assert_eq!(next_seq(&mut listener).await, 2);
+}
+
+#[tokio::test]
+async fn the_pictures_that_an_organisation_is_not_shown_are_not_even_read() {
+    let rig = rig().await;
+    rig.show_code("ana", "first", Clock::system().now() + Duration::from_mins(1)).await;
+
+    let Snapshot::Org(bare) = rig.store.opening(&acme()).await.unwrap().snapshot else {
+        panic!("not an organisation's")
+    };
+    let full = rig.store.instances(None, 0, 10, true).await.unwrap();
+
+    let image = |instances: &[Instance]| instances[0].qr.as_ref().unwrap().image.clone();
+    assert_eq!((image(&bare), image(&full)), (None, Some("data:image/png;base64,AA==".into())));
 }
 
 #[tokio::test]

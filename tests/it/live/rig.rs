@@ -20,6 +20,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use zapgate::adapters::bus::Committed;
 use zapgate::adapters::clock::Clock;
 use zapgate::adapters::store::Store;
+use zapgate::adapters::store::events::PageSize;
 use zapgate::adapters::tasks::Tasks;
 use zapgate::domain::caller::Caller;
 use zapgate::domain::channel::{Channel, Epoch, Position};
@@ -116,7 +117,8 @@ impl Rig {
         .await
         .unwrap();
         tx.commit().await.unwrap();
-        let entry = self.store.entries_on(&user(owner), seq - 1, 1).await.unwrap().remove(0);
+        let entry =
+            self.store.entries_on(&user(owner), seq - 1, PageSize { rows: 1, bytes: 1 }).await.unwrap().remove(0);
         Committed { entry, qr: None }
     }
 

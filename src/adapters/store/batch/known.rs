@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::de::DeserializeOwned;
 use sqlx::{FromRow, SqliteConnection};
+use tracing::error;
 
 use super::super::instances::QrColumn;
 use super::{Key, Known, Lookups, Seen, ShownChange, Subject};
@@ -102,20 +104,29 @@ impl TryFrom<SubjectRow> for Subject {
             Some((org, channel)) => Some((OrgId::named_by_admin(&org).map_err(|e| broken(e.into()))?, channel)),
             None => None,
         };
-        let qr: Option<QrColumn> =
-            row.qr.map(|json| serde_json::from_str(&json)).transpose().map_err(|e| broken(e.into()))?;
+        let qr: Option<QrColumn> = row.qr.as_deref().and_then(|json| readable(json, &row.instance_name));
+        let unreadable_qr = row.qr.is_some() && qr.is_none();
         Ok(Self {
             session_id: row.session_id,
             name: InstanceName::parse(&row.instance_name).map_err(|e| broken(e.into()))?,
             user: UserId::named_by_admin(&row.user_id).map_err(|e| broken(e.into()))?,
             channel: row.channel,
             org,
-            state: serde_json::from_str(&row.state).map_err(|e| broken(e.into()))?,
+            state: readable(&row.state, &row.instance_name).unwrap_or_default(),
             connected_at: row.connected_at.map(Millis),
             shown: qr.map(|qr| qr.with_image(None)),
-            shown_change: ShownChange::Keep,
+            shown_change: if unreadable_qr { ShownChange::Clear } else { ShownChange::Keep },
             wake_at: row.wake_at.map(Millis),
             touched: false,
         })
     }
+}
+
+/// What can't be read, such as a newer version's, is begun anew: its facts are learnt again from the webhooks to come.
+/// The whole batch, and every later one of this instance, would fail for it otherwise. The cause is not told: it may
+/// quote the row.
+fn readable<T: DeserializeOwned>(json: &str, instance: &str) -> Option<T> {
+    serde_json::from_str(json)
+        .inspect_err(|_| error!(instance.name = instance, "what is known of an instance can't be read: it begins anew"))
+        .ok()
 }
