@@ -44,7 +44,7 @@ pub enum Error {
     MethodNotAllowed(String),
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: usize },
-    /// Evolution sends again what is answered so (CONTRACT §1.5).
+    /// Evolution sends again what is answered so (CONTRACT §1.3).
     #[error("the body did not arrive in time")]
     BodyTimeout,
     #[error("{0}")]

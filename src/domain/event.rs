@@ -1,6 +1,5 @@
 //! The names of Evolution's events (CONTRACT §2) and the gateway's own.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,13 +19,18 @@ impl EventName {
     }
 
     /// Reads a name in either of Evolution's forms: `connection.update`, or `CONNECTION_UPDATE` as in its
-    /// configuration. An upper-case name this version does not know has its underscores read as dots.
+    /// configuration. A known one is known by its letters alone, so that nothing that hangs on a name (what is secret,
+    /// who may see it) hangs on its spelling; of others the underscores are read as dots. `None` for no name and for
+    /// one of the gateway's own.
     pub fn parse(raw: &str) -> Option<Self> {
         let raw = raw.trim();
-        if raw.is_empty() || raw.len() > 128 || raw.chars().any(char::is_control) || raw.starts_with("zapgate.") {
+        if raw.is_empty() || raw.len() > 128 || raw.chars().any(char::is_control) {
             return None;
         }
-        Some(Self(canonical(raw).as_ref().into()))
+        let known = KNOWN.iter().find(|known| letters(known).eq(letters(raw)));
+        let name =
+            Self(known.map_or_else(|| raw.to_ascii_lowercase().replace('_', ".").into(), |known| (*known).into()));
+        (!name.is_gateways_own()).then_some(name)
     }
 
     pub fn as_str(&self) -> &str {
@@ -49,18 +53,48 @@ impl fmt::Display for EventName {
     }
 }
 
-/// Names whose dotted form cannot be told from the upper-case one by replacing underscores: the hyphenated ones.
-const HYPHENATED: [(&str, &str); 2] =
-    [("GROUP_PARTICIPANTS_UPDATE", "group-participants.update"), ("TYPEBOT_CHANGE_STATUS", "typebot.change-status")];
+/// Evolution's events (CONTRACT §2) and the gateway's own.
+const KNOWN: [&str; 35] = [
+    "application.startup",
+    "instance.create",
+    "instance.delete",
+    "qrcode.updated",
+    "connection.update",
+    "status.instance",
+    "logout.instance",
+    "remove.instance",
+    "messages.set",
+    "messages.upsert",
+    "messages.edited",
+    "messages.update",
+    "messages.delete",
+    "send.message",
+    "send.message.update",
+    "contacts.set",
+    "contacts.upsert",
+    "contacts.update",
+    "presence.update",
+    "chats.set",
+    "chats.upsert",
+    "chats.update",
+    "chats.delete",
+    "groups.upsert",
+    "groups.update",
+    "group-participants.update",
+    "labels.edit",
+    "labels.association",
+    "call",
+    "typebot.start",
+    "typebot.change-status",
+    "error",
+    EventName::STATUS,
+    EventName::NOTIFICATION,
+    EventName::HEALTH,
+];
 
-fn canonical(raw: &str) -> Cow<'_, str> {
-    if raw.bytes().any(|b| b.is_ascii_lowercase()) {
-        return Cow::Borrowed(raw);
-    }
-    match HYPHENATED.iter().find(|(upper, _)| *upper == raw) {
-        Some((_, dotted)) => Cow::Borrowed(dotted),
-        None => Cow::Owned(raw.to_ascii_lowercase().replace('_', ".")),
-    }
+/// A name without its case and whatever stands between its words.
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
@@ -68,14 +102,23 @@ mod tests {
     use super::EventName;
 
     #[test]
-    fn both_forms_of_a_name_are_one_event() {
+    fn every_spelling_of_a_name_is_one_event() {
         for (raw, dotted) in [
             ("connection.update", "connection.update"),
             ("CONNECTION_UPDATE", "connection.update"),
             ("SEND_MESSAGE_UPDATE", "send.message.update"),
             ("GROUP_PARTICIPANTS_UPDATE", "group-participants.update"),
             ("group-participants.update", "group-participants.update"),
+            ("qrcode_updated", "qrcode.updated"),
+            ("Qrcode.Updated", "qrcode.updated"),
+            ("qrcode-updated", "qrcode.updated"),
+            ("QrcodeUpdated", "qrcode.updated"),
+            (" QRCODE UPDATED. ", "qrcode.updated"),
+            ("group_participants.Update", "group-participants.update"),
+            ("typebot-change-status", "typebot.change-status"),
             ("QUITE_NEW", "quite.new"),
+            ("Quite_new", "quite.new"),
+            ("quite-new.thing", "quite-new.thing"),
         ] {
             assert_eq!(EventName::parse(raw).unwrap().as_str(), dotted);
         }
@@ -83,7 +126,11 @@ mod tests {
 
     #[test]
     fn nobody_outside_can_speak_in_the_gateways_name() {
-        assert_eq!(EventName::parse("zapgate.status"), None);
+        for own in
+            ["zapgate.status", "ZAPGATE_STATUS", "Zapgate-Health", "zapgateNotification", "ZAPGATE_NEW", "Zapgate.x"]
+        {
+            assert_eq!(EventName::parse(own), None, "{own}");
+        }
         assert_eq!(EventName::parse(" "), None);
     }
 }

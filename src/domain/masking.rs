@@ -1,6 +1,7 @@
 //! Hides values that look secret in a text nobody could parse, before it is kept for an operator to look at.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Names whose values are hidden wherever they stand, compared without case, `_` and `-`.
 const SECRET_NAMES: [&str; 15] = [
@@ -24,49 +25,51 @@ const SECRET_NAMES: [&str; 15] = [
 /// And whatever ends so: `accessToken`, `client_secret`, `X-Api-Key`.
 const SECRET_ENDINGS: [&str; 4] = ["apikey", "token", "secret", "password"];
 
-/// The text with the values after secret-looking keys replaced by `"***"`. Works on anything, also on JSON that is cut
-/// short: a value runs to its closing quote or bracket, or to the end.
+/// What the two forms of a code to scan begin with: its picture, and its text.
+pub const CODE_BEGINNINGS: [&str; 2] = ["data:image", "2@"];
+
+/// The text with codes to scan, and the values after secret-looking keys, replaced by `"***"`. Works on anything, also
+/// on JSON that is cut short: a value runs to its closing quote or bracket, or to the end.
 pub fn mask(text: &str) -> Cow<'_, str> {
+    match hide(text, next_code) {
+        Cow::Borrowed(text) => hide(text, next_secret),
+        Cow::Owned(text) => Cow::Owned(hide(&text, next_secret).into_owned()),
+    }
+}
+
+/// The text with everything that `next` finds, at or after a place, replaced.
+fn hide(text: &str, next: impl Fn(&str, usize) -> Option<Range<usize>>) -> Cow<'_, str> {
     let mut masked = String::new();
     let mut kept = 0;
-    let mut from = 0;
-    while let Some(key) = next_key(text, from) {
-        from = key.value;
-        if !is_secret(key.name) {
-            continue;
-        }
-        let end = value_end(text, key.value);
-        masked.push_str(&text[kept..key.value]);
+    while let Some(span) = next(text, kept) {
+        masked.push_str(&text[kept..span.start]);
         masked.push_str("\"***\"");
-        kept = end;
-        from = end;
+        kept = span.end;
     }
-    if kept == 0 {
+    if masked.is_empty() {
         return Cow::Borrowed(text);
     }
     masked.push_str(&text[kept..]);
     Cow::Owned(masked)
 }
 
-struct Key<'a> {
-    name: &'a str,
-    /// Where its value begins.
-    value: usize,
+/// The next string that is a code. Every quote counts, so that a stray one before it doesn't hide it.
+fn next_code(text: &str, from: usize) -> Option<Range<usize>> {
+    let mut quotes = text.get(from..)?.match_indices('"').map(|(at, _)| from + at);
+    let open = quotes.find(|open| CODE_BEGINNINGS.iter().any(|beginning| text[open + 1..].starts_with(beginning)))?;
+    Some(open..string_end(text, open))
 }
 
-/// The next `"name" :` at or after `from`.
-fn next_key(text: &str, mut from: usize) -> Option<Key<'_>> {
+/// The next value behind `"name" :` whose name looks secret.
+fn next_secret(text: &str, mut from: usize) -> Option<Range<usize>> {
     loop {
         let open = from + text.get(from..)?.find('"')?;
         let close = string_end(text, open);
         let name = text.get(open + 1..close.saturating_sub(1)).unwrap_or("");
-        let after = text.get(close..)?;
-        let rest = after.trim_start();
-        if let Some(value) = rest.strip_prefix(':') {
-            return Some(Key { name, value: text.len() - value.trim_start().len() });
-        }
-        if rest.is_empty() {
-            return None;
+        let value = text.get(close..)?.trim_start().strip_prefix(':').filter(|_| is_secret(name));
+        if let Some(value) = value {
+            let start = text.len() - value.trim_start().len();
+            return Some(start..value_end(text, start));
         }
         from = close;
     }
@@ -135,6 +138,9 @@ mod tests {
             (r#"{"apikey":"cut short"#, r#"{"apikey":"***""#),
             (r#"{"accessToken":"a","X-Api-Key":"b"}"#, r#"{"accessToken":"***","X-Api-Key":"***"}"#),
             (r#"{"text":"apikey","n":1}"#, r#"{"text":"apikey","n":1}"#),
+            (r#"{"data":"data:image/png;base64,iV"#, r#"{"data":"***""#),
+            (r#"{"a":["2@x,y","z"],"b":" 2@"}"#, r#"{"a":["***","z"],"b":" 2@"}"#),
+            (r#"{"a":"x"y","data":"data:image/png","b":1}"#, r#"{"a":"x"y","data":"***","b":1}"#),
         ] {
             assert_eq!(mask(text), masked);
         }

@@ -145,6 +145,7 @@ fn spellings() -> Vec<Spelling> {
     vec![
         ("qrcode.updated", json!({"qrcode": code}), "qrcode", shown.clone()),
         ("QRCODE_UPDATED", json!({"qrcode": {"base64": PNG, "code": "2@b"}}), "qrcode", shown.clone()),
+        ("Qrcode_Updated", json!({"qrcode": {"base64": PNG, "code": "2@c"}}), "qrcode", shown.clone()),
         ("qrcode.updated", json!({"qrcode": PNG}), "qrcode", shown),
         ("connection.update", json!({"state": "connecting"}), "status", json!({"status": "finishing"})),
         ("connection.update", json!({"state": "open", "wuid": wuid}), "status", connected.clone()),

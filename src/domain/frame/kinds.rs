@@ -27,7 +27,7 @@ const NOUNS: [(&str, &str); 4] = [
 
 /// Whether it may go to the organisation's channel: everything but codes and presence.
 pub fn goes_to_org(event: &EventName) -> bool {
-    !matches!(event.as_str(), "qrcode.updated" | "presence.update")
+    !event.as_str().starts_with("qrcode.") && event.as_str() != "presence.update"
 }
 
 /// Whether it goes to the operators' channel: status, health and notifications only.

@@ -22,7 +22,8 @@ pub(super) fn of(instance: &InstanceName, event: &EventName, date_time: &str, da
     Identity { key: key.finish(), keep, content }
 }
 
-/// The key of an event about one message; `None` for other events and when the message has no id.
+/// The key of an event about one message; `None` for other events, when the message has no id and when an edit has no
+/// time.
 fn message_key(instance: &InstanceName, event: &str, data: Json<'_>) -> Option<Key> {
     let key = data.get("key");
     match event {
@@ -42,6 +43,10 @@ fn message_key(instance: &InstanceName, event: &str, data: Json<'_>) -> Option<K
                 Protocol::Secret => return None,
             };
             let at = data.get("timestampMs").and_then(Json::integer);
+            // It may be missing (CONTRACT §4.4). A message is revoked once, but edited again and again.
+            if at.is_none() && family == "edit" {
+                return None;
+            }
             let at = at.map(|at| at.to_string()).unwrap_or_default();
             Some(Key::of_message(family, instance, key?, "id")?.part(at))
         }

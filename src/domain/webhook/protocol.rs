@@ -1,6 +1,8 @@
 //! Protocol messages between an account's devices, which Evolution forwards unread as `messages.edited` (CONTRACT §4.4): edits and revokes
 //! are events of the chat, all others are the device's own affairs and may carry its keys.
 
+use memchr::memmem;
+
 use crate::domain::json::{Json, Object};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,12 @@ const WRAPPERS: [&str; 7] = [
 
 /// How deep wrappers are opened; two are seen in practice.
 const MAX_WRAPPING: usize = 3;
+
+/// What may hold keys wherever it stands: a whole protocol message, or the two parts of it that do.
+const KEY_HOLDERS: [&str; 3] = ["protocolMessage", "appStateSyncKeyShare", "historySyncNotification"];
+
+/// How deep keys are looked for; nine levels are the deepest known form, a wrapped message in a batch.
+const MAX_DEPTH: usize = 16;
 
 impl Protocol {
     /// What an event's `data` is, if the event is one of those that carry a bare protocol message.
@@ -54,10 +62,42 @@ pub fn inside<'a>(entry: &Object<'a>) -> Vec<Json<'a>> {
     let mut found = Vec::new();
     let mut level: Vec<_> = entry.all("message").filter_map(Json::object).collect();
     for _ in 0..=MAX_WRAPPING {
-        found.extend(level.iter().flat_map(|message| message.all("protocolMessage").collect::<Vec<_>>()));
+        let here = level.iter().flat_map(|message| message.all("protocolMessage").collect::<Vec<_>>());
+        found.extend(here.filter(|message| !message.is_null()));
         level = level.iter().flat_map(|message| unwrapped(message)).collect();
     }
     found
+}
+
+/// Whatever may hold keys in `data`, in any shape: alone, in a list, in a batch under `messages`, quoted, and every
+/// copy of a repeated member. What lies too deep to be looked through counts as well if it could hold any.
+pub fn secrets_in(data: Json<'_>) -> Vec<Json<'_>> {
+    let mut found = Vec::new();
+    let mut level = vec![data];
+    for _ in 0..MAX_DEPTH {
+        let mut next = Vec::new();
+        for value in level.into_iter().filter(|value| may_hold_keys(*value)) {
+            next.extend(value.elements());
+            for member in value.object().iter().flat_map(Object::members) {
+                let is_kept = match KEY_HOLDERS.iter().find(|name| member.is_called(name)) {
+                    Some(&"protocolMessage") => Protocol::of_message(member.value()) != Protocol::Secret,
+                    Some(_) => false,
+                    None => true,
+                };
+                if is_kept { next.push(member.value()) } else { found.push(member.value()) }
+            }
+        }
+        level = next;
+    }
+    found.extend(level.into_iter().filter(|value| may_hold_keys(*value)));
+    found
+}
+
+/// A cheap look at the text, so that ordinary messages, however large, are not taken apart. Evolution writes no
+/// escapes in names, but a name could be written so.
+fn may_hold_keys(value: Json<'_>) -> bool {
+    let says = |sign: &str| memmem::find(value.raw().as_bytes(), sign.as_bytes()).is_some();
+    (value.is_object() || value.is_array()) && (says("\\u") || KEY_HOLDERS.iter().any(|name| says(name)))
 }
 
 /// What the wrappers in `message` hold.

@@ -246,6 +246,74 @@ fn a_code_is_shown_once_and_never_kept() {
 }
 
 #[test]
+fn keys_do_not_slip_through_in_batches_quotes_or_events_without_a_name_here() {
+    fn message(inner: &Value) -> Value {
+        json!({"message": {"protocolMessage": inner}})
+    }
+    let secret = json!({"type": 6, "appStateSyncKeyShare": {"keys": ["K"]}});
+    let batch =
+        |inner: &Value| json!({"messages": [message(inner), {"message": {"conversation": "x"}}], "type": "notify"});
+    let nested = |inner: &Value| json!({"data": [[{"messages": message(inner)}]]});
+    let quoted = |inner: &Value| json!({"message": {"extendedTextMessage": {"text": "x", "contextInfo": {"quotedMessage": {"protocolMessage": inner}}}}});
+
+    for event in ["messages.upsert", "messages.set", "messages.update", "chats.set", "quite.new"] {
+        for shape in [message, batch, nested, quoted] as [fn(&Value) -> Value; 4] {
+            assert_eq!(kept(&webhook(event, &shape(&secret)))["data"], shape(&json!({"type": 6})), "{event}");
+            let revoke = shape(&json!({"type": 0, "key": {"id": "B"}}));
+            assert_eq!(kept(&webhook(event, &revoke))["data"], revoke, "{event}");
+        }
+    }
+    let history = webhook("messages.set", &batch(&secret));
+    assert_eq!(frame_kind(&history), "history");
+    let edit = |inner: Value| json!({"type": 14, "editedMessage": inner, "key": {"id": "A"}});
+    let edited = webhook("messages.edited", &edit(json!({"protocolMessage": secret, "conversation": "x"})));
+    assert_eq!(kept(&edited)["data"], edit(json!({"protocolMessage": {"type": 6}, "conversation": "x"})));
+    let posing = edit(json!({"appStateSyncKeyShare": {"type": 14, "keys": ["K"]}}));
+    assert!(!kept(&webhook("messages.edited", &posing)).to_string().contains("\"K\""));
+    let quoting = webhook("messages.upsert", &quoted(&secret));
+    assert_eq!(frame_kind(&quoting), "message", "a quote hides no message");
+    assert_eq!(frame_kind(&webhook("messages.upsert", &message(&json!(null)))), "message");
+}
+
+#[test]
+fn keys_under_names_with_escapes_or_too_deep_to_look_for_go_as_well() {
+    let escaped = r#"{"message":{"protocol\u004dessage":{"type":6,"k":"SECRET"}}}"#;
+    let deep = format!("{}{escaped}{}", r#"{"a":["#.repeat(2000), "]}".repeat(2000));
+    for data in [escaped, deep.as_str()] {
+        let webhook = parsed(&format!(r#"{{"event":"messages.upsert","instance":"a","data":{data}}}"#)).unwrap();
+        assert!(!std::str::from_utf8(&webhook.body).unwrap().contains("SECRET"));
+        kept(&webhook);
+    }
+}
+
+#[test]
+fn of_a_codes_event_only_what_can_be_no_code_is_kept_in_whatever_shape_it_comes() {
+    for (data, left) in [
+        (json!([{"qrcode": {"code": "2@K"}}]), json!(null)),
+        (json!({"qrcode": [{"code": "2@K"}]}), json!({"qrcode": null})),
+        (json!({"data": {"qrcode": {"code": "2@K"}}, "count": 1}), json!({"count": 1})),
+        (
+            json!({"qrcode": {"qrcode": {"base64": "K"}, "instance": "a", "new": "K"}}),
+            json!({"qrcode": {"instance": "a"}}),
+        ),
+        (json!({"message": "2@K", "instance": {"code": "2@K"}, "count": "data:image/png;base64,K"}), json!({})),
+        (
+            json!({"message": "QR code limit reached", "statusCode": 500}),
+            json!({"message": "QR code limit reached", "statusCode": 500}),
+        ),
+        (json!(["data:image/png;base64,K"]), json!(null)),
+    ] {
+        for event in ["qrcode.updated", "Qrcode_Updated", "qrcode-updated", "QRCODE_NEW"] {
+            let webhook = webhook(event, &data);
+            assert_eq!(kept(&webhook)["data"], left, "{event}");
+            assert!(!frame::goes_to_org(&webhook.event), "{event}");
+        }
+    }
+    let beside = r#"{"event":"qrcode.updated","instance":"a","base64":"K","apikey":"K","qrcode":{"code":"K"}}"#;
+    assert_eq!(parsed(beside).unwrap().body, r#"{"event":"qrcode.updated","instance":"a"}"#);
+}
+
+#[test]
 fn a_cut_takes_the_member_with_one_comma_and_nothing_else() {
     let rest = r#""event":"x.y","instance":"a""#;
     for (whole, left) in [
@@ -347,6 +415,19 @@ fn one_edit_has_one_key_in_every_encoding() {
         key("messages.edited", &edit(json!(0), json!(1))),
         key("messages.edited", &edit(json!("REVOKE"), json!("1")))
     );
+}
+
+#[test]
+fn edits_that_tell_no_time_are_told_apart_by_what_they_say() {
+    let edit = |text: &str, at: Value| json!({"key": {"id": "A"}, "type": 14, "editedMessage": {"conversation": text}, "timestampMs": at});
+    for event in ["messages.edited", "send.message.update"] {
+        for no_time in [json!(null), json!(""), json!({}), json!("soon")] {
+            let first = webhook(event, &edit("one", no_time.clone())).identity;
+            assert_eq!(webhook(event, &edit("one", no_time.clone())).identity, first);
+            assert_eq!(first.keep, Keep::TwoDays);
+            assert_ne!(key(event, &edit("two", no_time)), first.key);
+        }
+    }
 }
 
 #[test]
