@@ -88,6 +88,7 @@ impl Store {
     /// [`Error::Store`].
     pub async fn keep_letter(&self, letter: &NewLetter) -> Result<bool, Error> {
         let failed = |e: sqlx::Error| Error::store("keeping a dead letter", e);
+        let mut turn = self.turn().await?;
         let kept = sqlx::query(
             "INSERT INTO dead_letters (at, reason, detail, path, instance_name, event, digest, size_bytes, body) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (digest) DO NOTHING",
@@ -101,12 +102,12 @@ impl Store {
         .bind(letter.digest.as_slice())
         .bind(letter.size_bytes)
         .bind(letter.body.as_bytes())
-        .execute(&self.write)
+        .execute(&mut *turn)
         .await
         .map_err(failed)?;
         sqlx::query("DELETE FROM dead_letters WHERE id <= (SELECT MAX(id) FROM dead_letters) - $1")
             .bind(MAX_LETTERS)
-            .execute(&self.write)
+            .execute(&mut *turn)
             .await
             .map_err(failed)?;
         Ok(kept.rows_affected() == 1)
@@ -142,7 +143,7 @@ impl Store {
     pub async fn drop_letters(&self, id: Option<i64>) -> Result<u64, Error> {
         sqlx::query("DELETE FROM dead_letters WHERE $1 IS NULL OR id = $1")
             .bind(id)
-            .execute(&self.write)
+            .execute(&mut *self.turn().await?)
             .await
             .map(|done| done.rows_affected())
             .map_err(|e| Error::store("dropping dead letters", e))
@@ -217,7 +218,7 @@ impl Store {
     pub async fn drop_quarantined(&self, instance: &InstanceName) -> Result<u64, Error> {
         sqlx::query("DELETE FROM quarantine WHERE instance_name = $1")
             .bind(instance.as_str())
-            .execute(&self.write)
+            .execute(&mut *self.turn().await?)
             .await
             .map(|done| done.rows_affected())
             .map_err(|e| Error::store("dropping the quarantine", e))

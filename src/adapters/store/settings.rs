@@ -10,15 +10,16 @@ impl Store {
     /// # Errors
     /// [`Error::Store`].
     pub async fn setting_or(&self, key: &str, value: &str) -> Result<String, Error> {
+        let mut turn = self.turn().await?;
         sqlx::query("INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
             .bind(key)
             .bind(value)
-            .execute(&self.write)
+            .execute(&mut *turn)
             .await
             .map_err(|e| Error::store("storing a setting", e))?;
         sqlx::query_scalar("SELECT value FROM settings WHERE key = $1")
             .bind(key)
-            .fetch_one(&self.write)
+            .fetch_one(&mut *turn)
             .await
             .map_err(|e| Error::store("reading a setting", e))
     }
