@@ -58,6 +58,14 @@ pub struct QuarantineRow {
     pub body: Vec<u8>,
 }
 
+/// How much the quarantine holds, or by how much it grew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct QuarantineSize {
+    pub rows: i64,
+    /// Of the bodies.
+    pub bytes: i64,
+}
+
 /// A quarantined webhook for people to look at.
 #[derive(Clone, Debug, FromRow)]
 pub struct QuarantinedHead {
@@ -71,9 +79,6 @@ pub struct QuarantinedHead {
 
 /// Dead letters kept; the oldest go first.
 const MAX_LETTERS: i64 = 10_000;
-/// Rows and bytes the quarantine may hold before more are refused with 503.
-const MAX_QUARANTINE_ROWS: i64 = 100_000;
-const MAX_QUARANTINE_BYTES: i64 = 1 << 30;
 
 macro_rules! letter_columns {
     () => {
@@ -224,16 +229,14 @@ impl Store {
             .map_err(|e| Error::store("dropping the quarantine", e))
     }
 
-    /// Whether the quarantine is at one of its limits.
+    /// How much the quarantine holds.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn quarantine_is_full(&self) -> Result<bool, Error> {
-        let (rows, bytes): (i64, i64) =
-            sqlx::query_as("SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM quarantine")
-                .fetch_one(&self.read)
-                .await
-                .map_err(|e| Error::store("measuring the quarantine", e))?;
-        Ok(rows >= MAX_QUARANTINE_ROWS || bytes >= MAX_QUARANTINE_BYTES)
+    pub async fn quarantine_size(&self) -> Result<QuarantineSize, Error> {
+        sqlx::query_as("SELECT COUNT(*) AS rows, COALESCE(SUM(LENGTH(body)), 0) AS bytes FROM quarantine")
+            .fetch_one(&self.read)
+            .await
+            .map_err(|e| Error::store("measuring the quarantine", e))
     }
 }
