@@ -58,7 +58,7 @@ pub struct App {
     parts: Parts,
     /// An operator's token made for this run, when none was configured.
     made_admin: Option<SecretString>,
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 /// What handlers are given; made once, shared by all workers.
@@ -107,7 +107,7 @@ impl App {
         let store = Store::open(&path).await?;
         let (front, back) = (Tasks::default(), Tasks::default());
         let made_admin = ensure_operator(&mut settings, address);
-        let epoch = store.epoch_or(&random_text::<12>()).await?;
+        let epoch = lock.mark(&store).await?;
         let bus = Bus::default();
         let disk = DiskGauge::open(store.clone(), settings.ingest.disk_floor_percent).await;
         back.spawn("disk", |stop| disk.clone().watch(stop));
@@ -141,7 +141,7 @@ impl App {
             document: Data::new(ApiDocument(http::openapi_document()?)),
             loops: Data::new(Loops { front: front.clone(), back: back.clone() }),
         };
-        Ok(Self { settings, listener, address, store, clock, front, back, parts, made_admin, _lock: lock })
+        Ok(Self { settings, listener, address, store, clock, front, back, parts, made_admin, lock })
     }
 
     /// Serves until `stop` is done, then stops in order: no new sockets and requests, sockets closed with 1001,
@@ -208,6 +208,9 @@ impl App {
         };
         self.back.cancel();
         if self.back.join(grace).await {
+            if let Err(e) = self.lock.mark(&self.store).await {
+                warn!("the database keeps its mark: a copy taken during this run would pass for it: {e:#}");
+            }
             self.store.close().await;
             info!("stopped; everything that was accepted is on disk");
         }

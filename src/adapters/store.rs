@@ -1,5 +1,5 @@
 //! The database behind one door. All writing goes through one connection, taken in turn, so that no writer of this
-//! process ever waits on SQLite's lock; reading has a pool of its own.
+//! process ever waits on SQLite's lock, and webhooks wait for one other write at most; reading has a pool of its own.
 
 pub mod aside;
 pub mod batch;
@@ -9,8 +9,10 @@ pub mod identity;
 pub mod instances;
 pub mod retention;
 pub mod settings;
+mod turn;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -23,8 +25,10 @@ use crate::domain::error::Error;
 pub struct Store {
     /// For statements that only read.
     pub(in crate::adapters) read: SqlitePool,
-    /// The one connection that writes; begin with `BEGIN IMMEDIATE`.
+    /// The one connection that writes; begin with `BEGIN IMMEDIATE`. Only a batch of webhooks asks for it directly, all
+    /// else through [`Store::turn`].
     pub(in crate::adapters) write: SqlitePool,
+    turns: Arc<tokio::sync::Mutex<()>>,
     folder: PathBuf,
 }
 
@@ -52,7 +56,7 @@ impl Store {
         sqlx::migrate!("migrations/sqlite").run(&write).await.map_err(|e| Error::store("migrating the schema", e))?;
         let read = pool(READERS, options.read_only(true).create_if_missing(false)).await?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { read, write, folder })
+        Ok(Self { read, write, turns: Arc::default(), folder })
     }
 
     /// The folder that holds the database, for its free space.

@@ -9,7 +9,7 @@ pub mod retention;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -20,6 +20,8 @@ pub use self::plan::{Announcement, Arrival, Verdict};
 use crate::adapters::bus::Bus;
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
+use crate::adapters::store::aside::QuarantineSize;
+use crate::adapters::store::batch::Quarantined;
 use crate::adapters::tasks::Tasks;
 use crate::domain::error::Error;
 use crate::domain::ids::InstanceName;
@@ -62,21 +64,38 @@ pub struct Ingest {
     committed: watch::Receiver<i64>,
 }
 
-/// Knows whether the quarantine is at its limit. Read now and then, so that no webhook has to count it.
+/// Rows and bytes the quarantine may hold before more are refused with 503.
+const MAX_QUARANTINE_ROWS: i64 = 100_000;
+const MAX_QUARANTINE_BYTES: i64 = 1 << 30;
+
+/// Knows how full the quarantine is, so that no webhook has to count it: the writer adds what it put there, and now and
+/// then, or when something was taken out, the store is asked. What is committed while it is asked may be missed until
+/// the next time.
 #[derive(Clone, Debug, Default)]
 pub struct QuarantineGauge {
-    full: Arc<AtomicBool>,
+    rows: Arc<AtomicI64>,
+    bytes: Arc<AtomicI64>,
 }
 
 impl QuarantineGauge {
-    pub fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+    /// Whether it is at one of its limits, with what is about to be put there.
+    fn is_full_with(&self, coming: &[Quarantined]) -> bool {
+        let rows = self.rows.load(Ordering::Relaxed) + i64::try_from(coming.len()).unwrap_or(i64::MAX);
+        let bytes = self.bytes.load(Ordering::Relaxed) + coming.iter().map(Quarantined::size).sum::<i64>();
+        rows >= MAX_QUARANTINE_ROWS || bytes >= MAX_QUARANTINE_BYTES
+    }
+
+    fn add(&self, grew: QuarantineSize) {
+        self.rows.fetch_add(grew.rows, Ordering::Relaxed);
+        self.bytes.fetch_add(grew.bytes, Ordering::Relaxed);
     }
 
     /// # Errors
     /// [`Error::Store`].
     pub async fn read(&self, store: &Store) -> Result<(), Error> {
-        self.full.store(store.quarantine_is_full().await?, Ordering::Relaxed);
+        let size = store.quarantine_size().await?;
+        self.rows.store(size.rows, Ordering::Relaxed);
+        self.bytes.store(size.bytes, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -104,7 +104,26 @@ impl Instances {
         if *name != InstanceName::of_user(user) {
             self.adopted.insert(user.clone(), name.clone());
         }
-        self.release(name).await
+        let released = self.release(name).await;
+        self.measure_quarantine().await;
+        released
+    }
+
+    /// Drops the quarantined webhooks of `name`. How many went.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn drop_quarantined(&self, name: &InstanceName) -> Result<u64, Error> {
+        let dropped = self.store.drop_quarantined(name).await?;
+        self.measure_quarantine().await;
+        Ok(dropped)
+    }
+
+    /// Strangers are taken in again as soon as there is room.
+    async fn measure_quarantine(&self) {
+        if let Err(e) = self.ingest.quarantine().read(&self.store).await {
+            warn!("the quarantine could not be measured and will be within a minute: {e}");
+        }
     }
 
     async fn release(&self, name: &InstanceName) -> Result<Released, Error> {

@@ -211,14 +211,52 @@ async fn what_was_kept_aside_is_for_operators_alone() {
     }
 }
 
+/// Puts `rows` webhooks of `user_x` into the quarantine.
+async fn fill_quarantine(app: &mut TestApp, rows: i64) {
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+                INSERT INTO quarantine (instance_name, identity, event, at, body) SELECT 'user_x', i, 'e', 0, '{}' FROM n";
+    sqlx::query(fill).bind(rows).execute(&app.database().await).await.unwrap();
+    app.restart().await;
+}
+
+#[actix_web::test]
+async fn the_quarantine_takes_what_fits_and_nothing_beyond_and_counts_a_re_send_once() {
+    let mut app = TestApp::start().await;
+    fill_quarantine(&mut app, 99_998).await;
+    let text = "messages.upsert/text-conversation";
+
+    let first = post_for(&app, "user_y", text).await;
+    let re_sent = post_for(&app, "user_y", text).await;
+    let last = post_for(&app, "user_z", text).await;
+    let beyond = post_for(&app, "user_w", text).await;
+
+    assert_eq!([first.verdict(), re_sent.verdict(), last.verdict()], ["quarantined"; 3]);
+    assert_eq!((beyond.status, beyond.code()), (503, "quarantine_full"));
+}
+
+#[actix_web::test]
+async fn a_full_quarantine_takes_strangers_in_as_soon_as_an_operator_made_room() {
+    let mut app = TestApp::start().await;
+    fill_quarantine(&mut app, 99_999).await;
+    let text = "messages.upsert/text-conversation";
+    post_for(&app, "user_y", text).await;
+    let full = post_for(&app, "user_z", text).await;
+
+    app.as_admin("POST", "/api/quarantine/user_y/release", Value::Null).await;
+    let after_release = post_for(&app, "user_z", text).await;
+    let full_again = post_for(&app, "user_w", text).await;
+    app.as_admin("DELETE", "/api/quarantine/user_x", Value::Null).await;
+    let after_drop = post_for(&app, "user_w", text).await;
+
+    assert_eq!((full.code(), full_again.code()), ("quarantine_full", "quarantine_full"));
+    assert_eq!((after_release.verdict(), after_drop.verdict()), ("quarantined", "quarantined"));
+}
+
 #[actix_web::test]
 async fn a_full_quarantine_puts_strangers_off_and_nobody_else() {
     let mut app = TestApp::start().await;
     app.user("ana").await;
-    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
-                INSERT INTO quarantine (instance_name, identity, event, at, body) SELECT 'user_x', i, 'e', 0, '{}' FROM n";
-    sqlx::query(fill).execute(&app.database().await).await.unwrap();
-    app.restart().await;
+    fill_quarantine(&mut app, 100_000).await;
 
     let stranger = post_for(&app, "user_y", "messages.upsert/text-conversation").await;
     let known = post_for(&app, "user_ana", "messages.upsert/text-conversation").await;

@@ -58,6 +58,14 @@ pub struct QuarantineRow {
     pub body: Vec<u8>,
 }
 
+/// How much the quarantine holds, or by how much it grew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct QuarantineSize {
+    pub rows: i64,
+    /// Of the bodies.
+    pub bytes: i64,
+}
+
 /// A quarantined webhook for people to look at.
 #[derive(Clone, Debug, FromRow)]
 pub struct QuarantinedHead {
@@ -71,9 +79,6 @@ pub struct QuarantinedHead {
 
 /// Dead letters kept; the oldest go first.
 const MAX_LETTERS: i64 = 10_000;
-/// Rows and bytes the quarantine may hold before more are refused with 503.
-const MAX_QUARANTINE_ROWS: i64 = 100_000;
-const MAX_QUARANTINE_BYTES: i64 = 1 << 30;
 
 macro_rules! letter_columns {
     () => {
@@ -88,6 +93,7 @@ impl Store {
     /// [`Error::Store`].
     pub async fn keep_letter(&self, letter: &NewLetter) -> Result<bool, Error> {
         let failed = |e: sqlx::Error| Error::store("keeping a dead letter", e);
+        let mut turn = self.turn().await?;
         let kept = sqlx::query(
             "INSERT INTO dead_letters (at, reason, detail, path, instance_name, event, digest, size_bytes, body) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (digest) DO NOTHING",
@@ -101,12 +107,12 @@ impl Store {
         .bind(letter.digest.as_slice())
         .bind(letter.size_bytes)
         .bind(letter.body.as_bytes())
-        .execute(&self.write)
+        .execute(&mut *turn)
         .await
         .map_err(failed)?;
         sqlx::query("DELETE FROM dead_letters WHERE id <= (SELECT MAX(id) FROM dead_letters) - $1")
             .bind(MAX_LETTERS)
-            .execute(&self.write)
+            .execute(&mut *turn)
             .await
             .map_err(failed)?;
         Ok(kept.rows_affected() == 1)
@@ -142,7 +148,7 @@ impl Store {
     pub async fn drop_letters(&self, id: Option<i64>) -> Result<u64, Error> {
         sqlx::query("DELETE FROM dead_letters WHERE $1 IS NULL OR id = $1")
             .bind(id)
-            .execute(&self.write)
+            .execute(&mut *self.turn().await?)
             .await
             .map(|done| done.rows_affected())
             .map_err(|e| Error::store("dropping dead letters", e))
@@ -217,22 +223,20 @@ impl Store {
     pub async fn drop_quarantined(&self, instance: &InstanceName) -> Result<u64, Error> {
         sqlx::query("DELETE FROM quarantine WHERE instance_name = $1")
             .bind(instance.as_str())
-            .execute(&self.write)
+            .execute(&mut *self.turn().await?)
             .await
             .map(|done| done.rows_affected())
             .map_err(|e| Error::store("dropping the quarantine", e))
     }
 
-    /// Whether the quarantine is at one of its limits.
+    /// How much the quarantine holds.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn quarantine_is_full(&self) -> Result<bool, Error> {
-        let (rows, bytes): (i64, i64) =
-            sqlx::query_as("SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM quarantine")
-                .fetch_one(&self.read)
-                .await
-                .map_err(|e| Error::store("measuring the quarantine", e))?;
-        Ok(rows >= MAX_QUARANTINE_ROWS || bytes >= MAX_QUARANTINE_BYTES)
+    pub async fn quarantine_size(&self) -> Result<QuarantineSize, Error> {
+        sqlx::query_as("SELECT COUNT(*) AS rows, COALESCE(SUM(LENGTH(body)), 0) AS bytes FROM quarantine")
+            .fetch_one(&self.read)
+            .await
+            .map_err(|e| Error::store("measuring the quarantine", e))
     }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::Store;
+use super::aside::QuarantineSize;
 use crate::domain::entry::Entry;
 use crate::domain::error::Error;
 use crate::domain::event::EventName;
@@ -106,6 +107,8 @@ pub struct Changes {
     /// (user channel, seq): one more repeat folded into that row, as often as it stands here.
     pub folded: Vec<(i64, i64)>,
     pub quarantined: Vec<Quarantined>,
+    /// What the quarantine grew by: less than `quarantined` where it had something already. Known after the commit.
+    pub quarantine_grew: QuarantineSize,
     /// Rows of the quarantine that the batch turned into log rows.
     pub released: Vec<i64>,
     pub subjects: Vec<Subject>,
@@ -145,6 +148,13 @@ pub struct Quarantined {
     pub body: Bytes,
 }
 
+impl Quarantined {
+    /// Bytes of its body.
+    pub fn size(&self) -> i64 {
+        i64::try_from(self.body.len()).unwrap_or(i64::MAX)
+    }
+}
+
 /// Why nothing of a batch was stored.
 #[derive(Debug)]
 pub enum Refusal {
@@ -180,8 +190,8 @@ impl Store {
         let mut tx = begun.map_err(|e| Refusal::Closed(Error::store("beginning a batch", e)))?;
         let made = make::instances(&mut tx, &lookups.make, now).await.map_err(Refusal::of)?;
         let known = known::read(&mut tx, lookups).await.map_err(Refusal::Failed)?;
-        let changes = decide(Known { made, ..known });
-        write::all(&mut tx, &changes, lookups.today).await.map_err(Refusal::of)?;
+        let mut changes = decide(Known { made, ..known });
+        changes.quarantine_grew = write::all(&mut tx, &changes, lookups.today).await.map_err(Refusal::of)?;
         tx.commit().await.map_err(Refusal::of)?;
         Ok(changes)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use super::{BUSY_TIMEOUT, Store};
 use crate::domain::error::Error;
@@ -22,7 +22,8 @@ impl Store {
     /// [`Error::Store`].
     pub async fn drop_events_before(&self, before: Millis) -> Result<u64, Error> {
         let failed = |e: sqlx::Error| Error::store("dropping old events", e);
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let mut turn = self.turn().await?;
+        let mut tx = turn.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         // Rows are appended in time order, so the old ones are a prefix of the primary key: no scan.
         let last: Option<i64> = sqlx::query_scalar(
             "SELECT MAX(id) FROM (SELECT id, at, SUM(size) OVER (ORDER BY id) - size AS earlier \
@@ -61,7 +62,7 @@ impl Store {
         )
         .bind(day)
         .bind(BATCH * 4)
-        .execute(&self.write)
+        .execute(&mut *self.turn().await?)
         .await
         .map(|done| done.rows_affected())
         .map_err(|e| Error::store("dropping old identities", e))
@@ -78,7 +79,7 @@ impl Store {
              AND COALESCE(qr_code, qr ->> '$.code', qr ->> '$.pairingCode') IS NOT NULL",
         )
         .bind(now.0)
-        .execute(&self.write)
+        .execute(&mut *self.turn().await?)
         .await
         .map(|done| done.rows_affected())
         .map_err(|e| Error::store("clearing expired codes", e))
@@ -91,7 +92,7 @@ impl Store {
     /// [`Error::Store`].
     pub async fn empty_wal(&self) -> Result<(), Error> {
         let failed = |e: sqlx::Error| Error::store("emptying the write-ahead log", e);
-        let mut writer = self.write.acquire().await.map_err(failed)?;
+        let mut writer = self.turn().await?;
         busy_timeout(&mut writer, Duration::ZERO).await.map_err(failed)?;
         let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *writer).await;
         busy_timeout(&mut writer, BUSY_TIMEOUT).await.map_err(failed)?;

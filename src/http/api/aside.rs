@@ -221,7 +221,11 @@ async fn release(
 /// Drop the quarantined webhooks of one instance
 #[utoipa::path(tag = "aside", params(("instance" = String, Path)), responses((status = 200, body = Dropped)))]
 #[delete("/api/quarantine/{instance}")]
-async fn drop_quarantined(_: Admin, instance: Path<String>, store: Data<Store>) -> Result<Json<Dropped>, Problem> {
-    let dropped = store.drop_quarantined(&InstanceName::parse(&instance)?).await?;
+async fn drop_quarantined(
+    _: Admin,
+    instance: Path<String>,
+    instances: Data<Instances>,
+) -> Result<Json<Dropped>, Problem> {
+    let dropped = instances.drop_quarantined(&InstanceName::parse(&instance)?).await?;
     Ok(Json(Dropped { dropped }))
 }

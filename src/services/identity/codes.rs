@@ -32,8 +32,8 @@ impl Identity {
     /// # Errors
     /// [`Error::Store`].
     pub async fn make_login_code(&self, ttl: Duration) -> Result<SecretString, Error> {
-        let (code, now) = (fresh(), self.clock.now());
-        self.store.add_login_code(&digest(&code), now + ttl, now).await?;
+        let code = fresh();
+        self.store.add_login_code(&digest(&code), self.clock.now() + ttl).await?;
         Ok(code.into())
     }
 
@@ -65,7 +65,7 @@ impl Identity {
         };
         let grant = serde_json::to_string(&grant).map_err(|_| Error::Internal("a ticket could not be written"))?;
         let expires_at = now + TICKET_LIFE;
-        self.store.add_ticket(&digest(&ticket), &grant, expires_at, now).await?;
+        self.store.add_ticket(&digest(&ticket), &grant, expires_at).await?;
         Ok(Ticket { ticket: ticket.into(), expires_at })
     }
 

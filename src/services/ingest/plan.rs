@@ -134,7 +134,7 @@ impl<'a> Plan<'a> {
     pub fn arrive(&mut self, arrival: &Arrival) -> Result<Verdict, Error> {
         let webhook = &arrival.webhook;
         let Some(mut subject) = self.subjects.remove(&webhook.instance) else {
-            if self.rules.quarantine.is_full() {
+            if self.rules.quarantine.is_full_with(&self.changes.quarantined) {
                 return Err(Error::QuarantineFull);
             }
             self.changes.quarantined.push(quarantined(arrival));

@@ -70,6 +70,7 @@ pub async fn sweep(store: &Store, clock: &Clock, config: &RetentionConfig) -> Re
 async fn drop_due(store: &Store, clock: &Clock, config: &RetentionConfig) -> Result<u64, Error> {
     let now = clock.now();
     store.clear_expired_codes(now).await?;
+    store.drop_expired_secrets(now).await?;
     let today = now.0.div_euclid(86_400_000);
     while store.drop_recent_before(today - 2).await? > 0 {
         tokio::time::sleep(BREATH).await;

@@ -105,6 +105,7 @@ impl Writer {
                 self.counts.failed_commits.fetch_add(1, Ordering::Relaxed);
             })?;
         self.counts.note(&verdicts);
+        self.rules.quarantine.add(changes.quarantine_grew);
         self.publish(changes);
         Ok(verdicts)
     }

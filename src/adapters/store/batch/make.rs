@@ -51,7 +51,7 @@ async fn insert(db: &mut SqliteConnection, new: &NewInstance, now: Millis) -> Re
 }
 
 async fn join(db: &mut SqliteConnection, new: &NewInstance, org: &OrgId) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE whatsapp_instances SET organization_id = $1 WHERE user_id = $2")
+    sqlx::query("UPDATE whatsapp_instances SET organization_id = $1 WHERE user_id = $2 AND organization_id IS NOT $1")
         .bind(org.as_str())
         .bind(new.user.as_str())
         .execute(db)
@@ -66,4 +66,44 @@ async fn channel(db: &mut SqliteConnection, kind: &str, name: &str) -> Result<()
         .execute(db)
         .await
         .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::adapters::store::Store;
+    use crate::adapters::store::batch::{Changes, Lookups};
+    use crate::domain::ids::UserId;
+    use crate::domain::lifecycle::State;
+
+    async fn make(store: &Store, org: &str) -> i64 {
+        let user = UserId::named_by_admin("ana").unwrap();
+        let new = NewInstance {
+            id: Uuid::from_u128(1),
+            name: InstanceName::of_user(&user),
+            user,
+            org: Some(OrgId::named_by_admin(org).unwrap()),
+            state: State::default(),
+        };
+        let rows_written = "SELECT total_changes()";
+        let before: i64 = sqlx::query_scalar(rows_written).fetch_one(&store.write).await.unwrap();
+        let lookups = Lookups { make: vec![new], ..Lookups::default() };
+        store.commit_batch(&lookups, Millis(0), |_| Changes::default()).await.unwrap();
+        let after: i64 = sqlx::query_scalar(rows_written).fetch_one(&store.write).await.unwrap();
+        after - before
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_is_there_is_written_only_when_its_organisation_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
+        make(&store, "acme").await;
+
+        let written = (make(&store, "acme").await, make(&store, "other").await, make(&store, "other").await);
+
+        // The change is of the row, and of a channel that was not there.
+        assert_eq!(written, (0, 2, 0));
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::super::aside::QuarantineSize;
 use super::super::instances::QrColumn;
 use super::{Appended, Changes, ChannelId, Quarantined, Remembered, ShownChange, Subject};
 use crate::domain::time::Millis;
@@ -12,17 +13,22 @@ use crate::domain::webhook::Keep;
 /// Rows per statement, largest first: few distinct statements, so that each stays prepared.
 const CHUNKS: [usize; 4] = [64, 16, 4, 1];
 
-pub(super) async fn all(db: &mut SqliteConnection, changes: &Changes, today: i64) -> Result<(), sqlx::Error> {
+/// Writes all of it. What the quarantine grew by.
+pub(super) async fn all(
+    db: &mut SqliteConnection,
+    changes: &Changes,
+    today: i64,
+) -> Result<QuarantineSize, sqlx::Error> {
     append(db, &changes.appended).await?;
     remember(db, &changes.remembered, today).await?;
     fold(db, &changes.folded).await?;
-    quarantine(db, &changes.quarantined).await?;
+    let grew = quarantine(db, &changes.quarantined).await?;
     release(db, &changes.released).await?;
     advance(db, changes).await?;
     for subject in changes.subjects.iter().filter(|subject| subject.touched) {
         save_subject(db, subject, changes.now).await?;
     }
-    Ok(())
+    Ok(grew)
 }
 
 /// Cuts `rows` into pieces whose sizes are of [`CHUNKS`].
@@ -106,9 +112,10 @@ async fn fold(db: &mut SqliteConnection, rows: &[(i64, i64)]) -> Result<(), sqlx
     Ok(())
 }
 
-async fn quarantine(db: &mut SqliteConnection, rows: &[Quarantined]) -> Result<(), sqlx::Error> {
+async fn quarantine(db: &mut SqliteConnection, rows: &[Quarantined]) -> Result<QuarantineSize, sqlx::Error> {
+    let mut grew = QuarantineSize::default();
     for row in rows {
-        sqlx::query(
+        let inserted = sqlx::query(
             "INSERT INTO quarantine (instance_name, identity, event, at, issued_at, body) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         )
@@ -120,8 +127,12 @@ async fn quarantine(db: &mut SqliteConnection, rows: &[Quarantined]) -> Result<(
         .bind(row.body.as_ref())
         .execute(&mut *db)
         .await?;
+        if inserted.rows_affected() == 1 {
+            grew.rows += 1;
+            grew.bytes += row.size();
+        }
     }
-    Ok(())
+    Ok(grew)
 }
 
 async fn release(db: &mut SqliteConnection, ids: &[i64]) -> Result<(), sqlx::Error> {
