@@ -44,8 +44,8 @@ pub enum Error {
     MethodNotAllowed(String),
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: usize },
-    /// Evolution sends again what is answered so (CONTRACT §1.3).
-    #[error("the body did not arrive in time")]
+    /// Too slow, or cut short. Evolution sends again what is answered so (CONTRACT §1.3).
+    #[error("the body did not arrive whole and in time")]
     BodyTimeout,
     #[error("{0}")]
     UnsupportedMedia(&'static str),

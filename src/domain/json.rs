@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// One valid JSON value as it was written.
@@ -80,7 +80,7 @@ impl<'a> Json<'a> {
 
     /// The last member called `name`, when this is an object that has one.
     pub fn get(self, name: &str) -> Option<Self> {
-        self.object()?.get(name)
+        last_member(self.0, name)
     }
 
     /// The value at the end of a chain of member names.
@@ -205,6 +205,46 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
+/// The last member called `name` of the object that `text` is, or begins: what follows a fault is not looked at. Takes
+/// no memory however many members there are.
+pub fn last_member<'a>(text: &'a str, name: &str) -> Option<Json<'a>> {
+    let mut found = None;
+    let seed = LastMember { name, found: &mut found };
+    // A fault only ends the search.
+    let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(text));
+    found
+}
+
+struct LastMember<'o, 'de> {
+    name: &'o str,
+    found: &'o mut Option<Json<'de>>,
+}
+
+impl<'de> DeserializeSeed<'de> for LastMember<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for LastMember<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
+            if Json(name.get()).text().is_some_and(|own| own == self.name) {
+                *self.found = Some(Json(value.get()));
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +255,22 @@ mod tests {
 
         assert_eq!(object.get("a").unwrap().raw(), "2");
         assert_eq!(object.all("a").count(), 2);
+    }
+
+    #[test]
+    fn a_member_is_found_before_a_fault_and_its_value_only_when_whole() {
+        for (text, found) in [
+            (r#"{"a":"x","b":[1"#, Some("\"x\"")),
+            (r#"{"":0,"a":1,"\u0061":{"a":2},"\ud800":3}"#, Some(r#"{"a":2}"#)),
+            (r#"{"a":1} trailing"#, Some("1")),
+            (r#"{"a":1,nonsense,"a":2}"#, Some("1")),
+            (r#"{"a":"cut"#, None),
+            (r#"{"b":{"a":1}}"#, None),
+            (r#"["a",1]"#, None),
+            ("", None),
+        ] {
+            assert_eq!(last_member(text, "a").map(Json::raw), found, "{text}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::error::Category;
 use super::error::Error;
 use super::event::EventName;
 use super::ids::InstanceName;
-use super::json::{Json, Object};
+use super::json::{self, Json, Object};
 use super::lifecycle::Input;
 use super::time::Millis;
 
@@ -93,7 +93,7 @@ impl std::fmt::Debug for ShownCode {
 pub fn parse(body: &Bytes, expected: Option<&InstanceName>, issued_at: Option<Millis>) -> Result<Webhook, Error> {
     let text = std::str::from_utf8(body).map_err(|_| Error::NotJson("it is not UTF-8".into()))?;
     let envelope = Object::parse(text).map_err(|fault| not_json(&fault))?;
-    let instance = instance(&envelope, expected)?;
+    let instance = instance(envelope.get("instance"), expected)?;
     let event = envelope.get("event").and_then(Json::text).and_then(|name| EventName::parse(&name));
     let event = event.ok_or(Error::NoEvent)?;
     let data = envelope.get("data");
@@ -111,15 +111,16 @@ pub fn parse(body: &Bytes, expected: Option<&InstanceName>, issued_at: Option<Mi
     })
 }
 
-/// The instance that a body names, without looking at the rest: for a proof that depends on it.
-pub fn named_instance(body: &Bytes) -> Option<InstanceName> {
-    let text = std::str::from_utf8(body).ok()?;
-    instance(&Object::parse(text).ok()?, None).ok()
+/// The instance that a body names as far as it goes, be it broken or cut off, without keeping the rest: for a proof that
+/// depends on it, so the body may be anybody's.
+pub fn named_instance(body: &[u8]) -> Option<InstanceName> {
+    let text = body.utf8_chunks().next()?.valid();
+    instance(json::last_member(text, "instance"), None).ok()
 }
 
-/// The instance both path and body mean. The body names it as a string or as `{"instanceName":…}`.
-fn instance(envelope: &Object<'_>, expected: Option<&InstanceName>) -> Result<InstanceName, Error> {
-    let member = envelope.get("instance").filter(|member| !member.is_null());
+/// The instance both path and body mean. The body's `member` names it as a string or as `{"instanceName":…}`.
+fn instance(member: Option<Json<'_>>, expected: Option<&InstanceName>) -> Result<InstanceName, Error> {
+    let member = member.filter(|member| !member.is_null());
     let named = member.and_then(|member| member.get("instanceName").or(Some(member)));
     let named = named.filter(|name| name.is_string() && name.raw() != "\"\"");
     match (named, expected) {

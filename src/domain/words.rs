@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use serde_json::json;
 
+use super::error::Error;
 use super::ids::InstanceName;
 use super::instance::{Status, View};
 use super::lifecycle::{Notice, reason};
@@ -115,14 +116,34 @@ pub fn notice(notice: Notice, view: &View) -> NoticeText {
     NoticeText { level, code, title, message: status_text(view), action }
 }
 
-/// The words of the alert that webhooks are being refused: for good, or (`too_large`) until they are given up, which
-/// Evolution does after about 20 minutes.
+/// Why webhooks are being refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// For good: nothing proves them.
+    Unproven,
+    /// Until they are given up, which Evolution does after about 20 minutes.
+    TooLarge,
+    /// For good: an ending that could not be stored (INTERFACE §3, 422).
+    Ending,
+}
+
+impl From<&Error> for Refusal {
+    fn from(cause: &Error) -> Self {
+        match cause {
+            Error::TooLarge { .. } => Self::TooLarge,
+            Error::EndingNotStored => Self::Ending,
+            _ => Self::Unproven,
+        }
+    }
+}
+
+/// The words of the alert that webhooks are being refused.
 #[rustfmt::skip]
-pub const fn refusal(too_large: bool) -> NoticeText {
-    let (title, message) = if too_large {
-        (words("Evento grande demais", "Event too large"), words("A Evolution enviou um evento maior que WEBHOOK_MAX_BYTES. Ela tenta de novo por 20 minutos: aumente o limite.", "Evolution sent an event larger than WEBHOOK_MAX_BYTES. It tries again for 20 minutes: raise the limit."))
-    } else {
-        (words("Eventos recusados", "Events refused"), words("Chegou um evento sem prova válida de que vem da Evolution. Ele não será reenviado; confira a chave do webhook.", "An event came without valid proof that Evolution sent it. It will not be sent again; check the webhook's key."))
+pub const fn refusal(why: Refusal) -> NoticeText {
+    let (title, message) = match why {
+        Refusal::Unproven => (words("Eventos recusados", "Events refused"), words("Chegou um evento sem prova válida de que vem da Evolution. Ele não será reenviado; confira a chave do webhook.", "An event came without valid proof that Evolution sent it. It will not be sent again; check the webhook's key.")),
+        Refusal::TooLarge => (words("Evento grande demais", "Event too large"), words("A Evolution enviou um evento maior que WEBHOOK_MAX_BYTES, ou que 1 MiB num endereço comum a todos. Ela tenta de novo por 20 minutos: aumente o limite, ou use /api/webhook/user/….", "Evolution sent an event larger than WEBHOOK_MAX_BYTES, or than 1 MiB to an address shared by all. It tries again for 20 minutes: raise the limit, or use /api/webhook/user/….")),
+        Refusal::Ending => (words("Desconexão não gravada", "Disconnection not stored"), words("A Evolution avisou que esta sessão terminou, mas o aviso não pôde ser gravado e não será reenviado. O estado será lido da Evolution; confira-o no painel.", "Evolution told that this session has ended, but that could not be stored and will not be sent again. The state will be read from Evolution; look at the dashboard.")),
     };
     NoticeText { level: "critical", code: "webhook_refused", title, message, action: None }
 }

@@ -342,7 +342,7 @@ mod tests {
         404 not_found | Not found | there is no such instance
         405 method_not_allowed | This method is not allowed here | this address doesn't know the method PUT
         413 too_large | The body is too large | the body is larger than 1024 bytes
-        408 body_timeout | The body took too long | the body did not arrive in time
+        408 body_timeout | The body took too long | the body did not arrive whole and in time
         415 unsupported_media | The body's type is not supported | the body must be application/json
         429 too_many_requests | Too many requests | too many requests · retry after 2
         422 ending_not_stored | The ending could not be stored | this ending could not be stored and must not be sent again

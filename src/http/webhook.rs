@@ -1,18 +1,16 @@
 //! Evolution's POST: who sent it, how large and of what type, then its bytes go to ingest, and the answer comes once
 //! they are on disk. The answers are a contract: Evolution re-sends on 5xx and drops on 4xx (INTERFACE §3).
 
-use std::sync::Arc;
-use std::time::Duration;
+mod body;
 
 use actix_web::http::header;
-use actix_web::web::{self, Bytes, BytesMut, Data};
+use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, post};
-use futures_util::StreamExt;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use self::body::{Allowance, Body};
 use super::problem::Problem;
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
@@ -32,11 +30,8 @@ pub struct Intake {
     pub instances: Instances,
     pub store: Store,
     pub clock: Clock,
-    pub max_bytes: usize,
-    /// Bytes of authentic bodies that may be in memory before they are queued.
-    proven_room: Arc<Semaphore>,
-    /// The same for bodies whose sender is not known yet: of one, whoever they are, and however many.
-    unproven_room: Arc<Semaphore>,
+    proven: Allowance,
+    unproven: Allowance,
 }
 
 impl Intake {
@@ -48,17 +43,14 @@ impl Intake {
         store: Store,
         clock: Clock,
     ) -> Self {
-        let max_bytes = config.webhook_max_bytes;
-        let room = |bytes: usize| Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
         Self {
             ingest,
             proofs: Data::new(proofs),
             instances,
             store,
             clock,
-            max_bytes,
-            proven_room: room(config.ingest_queue_bytes.max(max_bytes)),
-            unproven_room: room(max_bytes),
+            proven: Allowance::proven(config.webhook_max_bytes, config.ingest_queue_bytes),
+            unproven: Allowance::unproven(config.webhook_max_bytes),
         }
     }
 }
@@ -98,7 +90,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses(
     (status = 200, body = Answer, description = "committed durably, or seen before, folded, quarantined"),
     (status = 401, description = "no valid proof, or of another instance"),
-    (status = 408, description = "the body did not arrive in time; send again"),
+    (status = 408, description = "the body did not arrive whole and in time; send again"),
     (status = 413), (status = 415),
     (status = 422, description = "an ending that could not be committed and must not be sent again"),
     (status = 503, description = "could not commit now; send again")))]
@@ -125,6 +117,9 @@ async fn of_user_by_event(
 }
 
 /// Webhook of any instance
+///
+/// For webhooks set by hand. A body over 1 MiB needs the undivided secret here, or `/api/webhook/user/{userId}`: who
+/// sends it with the key of one instance is known only once it is read.
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
 #[post("/api/webhook/evolution")]
 async fn evolution(
@@ -147,6 +142,8 @@ async fn evolution_by_event(
 }
 
 /// Webhook of any instance, under source 004's first name for it
+///
+/// As `/api/webhook/evolution`: a body over 1 MiB needs the undivided secret, or `/api/webhook/user/{userId}`.
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
 #[post("/api/webhook/whatsapp")]
 async fn whatsapp(
@@ -189,18 +186,26 @@ async fn receive(
     let early = early_proof(presented, expected.as_ref(), intake, received).await?;
     // The faults of what nobody has proven yet are not explained.
     require_plain_json(request).map_err(|fault| if early.is_some() { fault } else { UNPROVEN })?;
-    let room = if early.is_some() { &intake.proven_room } else { &intake.unproven_room };
-    let body = tokio::time::timeout(BODY_PATIENCE, read_body(payload, intake.max_bytes, room)).await;
-    let body = body.map_err(|_| Error::BodyTimeout)??;
+    let allowance = if early.is_some() { &intake.proven } else { &intake.unproven };
+    let body = allowance.read(payload).await?;
     let (proof, expected) = match early {
         Some(proof) => (proof, expected),
         None => prove_by_body(&body, presented, intake, received).await?,
     };
-    let webhook = match understand(&body, expected.as_ref(), proof, intake.max_bytes) {
+    let webhook = match body.whole().and_then(|bytes| webhook::parse(bytes, expected.as_ref(), proof.issued_at)) {
         Ok(webhook) => webhook,
         Err(cause) => return Err(put_aside(request, &body, expected.as_ref(), cause, intake, received).await.into()),
     };
-    Ok(web::Json(intake.ingest.accept(webhook, received).await?.into()))
+    Ok(web::Json(store(webhook, intake, received).await?.into()))
+}
+
+/// Stores a webhook. Of an ending that can't be, which will not come again, the operator is told.
+async fn store(webhook: Webhook, intake: &Intake, received: Millis) -> Result<Verdict, Error> {
+    let instance = webhook.instance.clone();
+    match intake.ingest.accept(webhook, received).await {
+        Err(ending @ Error::EndingNotStored) => Err(refuse(intake, Some(&instance), ending).await),
+        outcome => outcome,
+    }
 }
 
 /// What a webhook is told that may or may not turn out to be ours.
@@ -221,13 +226,6 @@ async fn early_proof(
     }
 }
 
-fn understand(body: &Body, expected: Option<&InstanceName>, proof: Proof, max_bytes: usize) -> Result<Webhook, Error> {
-    if body.size > max_bytes {
-        return Err(Error::TooLarge { limit_bytes: max_bytes });
-    }
-    webhook::parse(&body.bytes, expected, proof.issued_at)
-}
-
 /// Keeps an authentic webhook that can't be used, so that nothing is dropped silently; hands its fault back.
 async fn put_aside(
     request: &HttpRequest,
@@ -243,7 +241,8 @@ async fn put_aside(
     let size = announced(request).unwrap_or(body.size).max(body.size);
     letters::keep(&intake.store, &cause, request.path(), expected, &body.bytes, size, now).await;
     if matches!(cause, Error::TooLarge { .. }) {
-        return refuse(intake, expected, cause).await;
+        let named = expected.cloned().or_else(|| webhook::named_instance(&body.bytes));
+        return refuse(intake, named.as_ref(), cause).await;
     }
     cause
 }
@@ -272,59 +271,25 @@ fn require_plain_json(request: &HttpRequest) -> Result<(), Error> {
     Err(Error::UnsupportedMedia("a webhook must be `Content-Type: application/json`"))
 }
 
-/// How long a sender may take over its body: twice Evolution's default timeout (CONTRACT §1.3).
-const BODY_PATIENCE: Duration = Duration::from_mins(1);
-
 fn announced(request: &HttpRequest) -> Option<usize> {
     request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// A body as far as it was kept.
-struct Body {
-    bytes: Bytes,
-    /// How long it was on the wire.
-    size: usize,
-    /// Its place among the bodies in memory, given back when the webhook is answered.
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-/// Reads the whole body, at most `max_bytes` of which are kept. Of one that is too large the rest is read and thrown
-/// away, within reason, so that the sender sees the answer. What is kept takes its place in `room`, so that many large
-/// bodies at once can't use up the memory.
-async fn read_body(mut payload: web::Payload, max_bytes: usize, room: &Arc<Semaphore>) -> Result<Body, Error> {
-    let (mut kept, mut size, mut held) = (BytesMut::new(), 0usize, None::<OwnedSemaphorePermit>);
-    while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|_| Error::NotJson(String::from("the body was cut short")))?;
-        size += piece.len();
-        if size > max_bytes.saturating_mul(2) {
-            break;
-        }
-        let fitting = piece.slice(..piece.len().min(max_bytes - kept.len()));
-        let weight = u32::try_from(fitting.len()).map_err(|_| Error::Overloaded)?;
-        let more = Arc::clone(room).try_acquire_many_owned(weight).map_err(|_| Error::Overloaded)?;
-        match &mut held {
-            Some(held) => held.merge(more),
-            None => held = Some(more),
-        }
-        kept.extend_from_slice(&fitting);
-    }
-    Ok(Body { bytes: kept.freeze(), size, _room: held })
-}
-
-/// Proves a webhook by the key of the instance that its body names. Nothing of one that fails is kept.
+/// Proves a webhook by the key of the instance that its body names, be it only the head of one that is too large.
+/// Nothing of one that fails is kept.
 async fn prove_by_body(
     body: &Body,
     presented: Presented<'_>,
     intake: &Intake,
     now: Millis,
 ) -> Result<(Proof, Option<InstanceName>), Error> {
-    if body.size > intake.max_bytes {
-        return Err(Error::TooLarge { limit_bytes: intake.max_bytes });
-    }
     let named = webhook::named_instance(&body.bytes);
     match intake.proofs.check(presented, named.as_ref(), now) {
         Ok(proof) => Ok((proof, named)),
-        Err(refusal) => Err(refuse(intake, named.as_ref(), refusal).await),
+        Err(refusal) => {
+            body.whole()?;
+            Err(refuse(intake, named.as_ref(), refusal).await)
+        }
     }
 }
 

@@ -34,7 +34,8 @@ pub struct IngestConfig {
     /// Webhooks that may wait for the writer; beyond it new ones get 503.
     #[arg(long, env = "INGEST_QUEUE", default_value_t = 4096)]
     pub ingest_queue: usize,
-    /// Bytes of webhooks that may wait for the writer; beyond it new ones get 503. 128 MiB unless set.
+    /// Bytes of webhooks that may wait for the writer, and as many again that may still be arriving; beyond either new
+    /// ones get 503. 128 MiB each unless set.
     #[arg(long, env = "INGEST_QUEUE_BYTES", default_value_t = 128 << 20)]
     pub ingest_queue_bytes: usize,
     /// Largest webhook body in bytes; larger ones get 413. 32 MiB unless set.

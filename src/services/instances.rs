@@ -1,6 +1,7 @@
 //! One instance per user: making the row, finding it, adopting names of another form, releasing their quarantine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -17,7 +18,7 @@ use crate::domain::instance::Instance;
 use crate::domain::lifecycle::{State, reason};
 use crate::domain::time::Millis;
 use crate::domain::webhook::{self, Keep};
-use crate::domain::words;
+use crate::domain::words::{self, Refusal};
 
 /// The room of instances. Clones share one.
 #[derive(Clone, Debug)]
@@ -26,12 +27,16 @@ pub struct Instances {
     ingest: Ingest,
     /// Users whose instance has a name of another form than `user_<id>`.
     adopted: Arc<DashMap<UserId, InstanceName>>,
-    /// When a refusal was last told, per instance and whether for size.
-    alerted: Arc<DashMap<(InstanceName, bool), Millis>>,
+    /// When a refusal was last told, per instance and reason.
+    alerted: Arc<DashMap<(InstanceName, Refusal), Millis>>,
 }
 
 /// Between two alerts about refused webhooks of one instance (INTERFACE §3).
 const ALERT_EVERY_MS: i64 = 600_000;
+/// How long a refusal waits for its alert; it stays in the queue beyond that.
+const ALERT_PATIENCE: Duration = Duration::from_secs(5);
+/// The same for an ending: the store has just failed it, and Evolution is waiting.
+const ENDING_ALERT_PATIENCE: Duration = Duration::from_millis(200);
 /// Instances whose last alert is remembered.
 const ALERTS_KEPT: usize = 10_000;
 /// Quarantined webhooks read at once: few, since each may be as large as a webhook can be.
@@ -156,33 +161,39 @@ impl Instances {
         self.ingest.accept_late(webhook, Millis(row.at), Some(row.id)).await.map(Some)
     }
 
-    /// Tells the operator and the owner, once in ten minutes and instance, that webhooks are being refused: Evolution
-    /// will not send them again, but for one that is too large, which is told apart.
+    /// Tells the operator and the owner, once in ten minutes, instance and reason, that webhooks are being refused:
+    /// Evolution will not send them again, but for one that is too large. An alert that could not be stored in time
+    /// counts as not told.
     pub async fn alert_refusal(&self, instance: Option<&InstanceName>, cause: &Error, now: Millis) {
         let Some(name) = instance else { return };
-        let too_large = matches!(cause, Error::TooLarge { .. });
-        let key = (name.clone(), too_large);
-        let recent = |last: &Millis| now.since(*last) < ALERT_EVERY_MS;
-        if self.alerted.get(&key).is_some_and(|last| recent(&last)) {
-            return;
+        let key = (name.clone(), Refusal::from(cause));
+        let patience = if key.1 == Refusal::Ending { ENDING_ALERT_PATIENCE } else { ALERT_PATIENCE };
+        let told = tokio::time::timeout(patience, self.tell_refusal(&key, cause, now)).await;
+        if let Err(e) = told.unwrap_or(Err(Error::Overloaded)) {
+            self.alerted.remove(&key);
+            warn!("an alert could not be stored: {e}");
         }
-        if !matches!(self.store.instance_named(name).await, Ok(Some(_))) {
-            return;
+    }
+
+    async fn tell_refusal(&self, key: &(InstanceName, Refusal), cause: &Error, now: Millis) -> Result<(), Error> {
+        let (name, why) = key;
+        let recent = |last: &Millis| now.since(*last) < ALERT_EVERY_MS;
+        if self.alerted.get(key).is_some_and(|last| recent(&last)) {
+            return Ok(());
+        }
+        if self.store.instance_named(name).await?.is_none() {
+            return Ok(());
         }
         if self.alerted.len() >= ALERTS_KEPT {
             self.alerted.retain(|_, last| recent(last));
         }
         // Of many that come at once, the one that finds the place free tells it.
         if self.alerted.insert(key.clone(), now).is_some_and(|last| recent(&last)) {
-            return;
+            return Ok(());
         }
         warn!(instance.name = %name, error.code = cause.code(), "webhooks of `{name}` are being refused: {cause}");
-        let notice = words::refusal(too_large).frame_data(name);
-        let notice = String::from_utf8_lossy(&notice).into_owned();
-        if let Err(e) = self.ingest.announce(Announcement::Notification { instance: name.clone(), data: notice }).await
-        {
-            self.alerted.remove(&key);
-            warn!("an alert could not be stored: {e}");
-        }
+        let notice = words::refusal(*why).frame_data(name);
+        let data = String::from_utf8_lossy(&notice).into_owned();
+        self.ingest.announce(Announcement::Notification { instance: name.clone(), data }).await
     }
 }

@@ -201,30 +201,143 @@ async fn an_unproven_sender_leaves_nothing_behind_however_large_or_broken() {
 }
 
 #[actix_web::test]
-async fn unproven_bodies_share_little_room_and_take_none_from_authentic_ones() {
-    let app = TestApp::start_with(|settings| settings.ingest.webhook_max_bytes = 64 << 10).await;
+async fn strangers_with_large_bodies_stand_in_nobody_s_way_and_not_for_long() {
+    let app = TestApp::start().await;
     app.user("ana").await;
-    let mut hangers = Vec::new();
-    for _ in 0..4 {
-        let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
-        let head = "POST /api/webhook/evolution HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
-                    authorization: Bearer a.b.c\r\ncontent-length: 65000\r\n\r\n";
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream.write_all(&vec![b' '; 40_000]).await.unwrap();
-        hangers.push(stream);
+    let mut strangers = Vec::new();
+    for _ in 0..20 {
+        strangers.push(hang(&app, "/api/webhook/evolution", "authorization: Bearer a.b.c", 1_040_000, 1_000_000).await);
     }
-    // The second to come finds no room, and so on; at least one of the four is told so.
-    let told = futures_util::future::select_all(hangers.iter_mut().map(|stream| {
+
+    // The 18th finds no room.
+    let turned_away = first_told(&mut strangers).await;
+    let text =
+        by_own_key(&app, "/api/webhook/evolution", br#"{"event":"quite.new","instance":"user_ana"}"#.to_vec()).await;
+    let mut logout = recorded::webhook("logout.instance/device-removed");
+    logout["instance"] = json!("user_ana");
+    let logout = by_own_key(&app, "/api/webhook/evolution", logout.to_string().into_bytes()).await;
+    assert_healthy(&app, "MEANWHILE").await;
+    let given_up = first_told(&mut strangers[..1]).await;
+
+    assert_eq!(turned_away, "HTTP/1.1 503");
+    assert_eq!((text.status, text.verdict()), (200, "stored"), "{}", text.json);
+    assert_eq!((logout.status, logout.verdict()), (200, "stored"), "{}", logout.json);
+    assert_eq!(given_up, "HTTP/1.1 408", "within 10 s");
+}
+
+#[actix_web::test]
+async fn an_ending_is_stored_while_authentic_bodies_fill_the_memory() {
+    let app = TestApp::start_with(|settings| {
+        settings.ingest.webhook_max_bytes = 1 << 20;
+        settings.ingest.ingest_queue_bytes = 1 << 20;
+    })
+    .await;
+    app.user("ana").await;
+    let secret = format!("x-webhook-secret: {WEBHOOK_SECRET}");
+    let mut large = Vec::new();
+    for _ in 0..2 {
+        large.push(hang(&app, "/api/webhook/user/ana", &secret, 1 << 20, 600_000).await);
+    }
+
+    let turned_away = first_told(&mut large).await;
+    let logout = app.evolution_posts("ana", recorded::webhook("logout.instance/device-removed")).await;
+    let remove = app.evolution_posts("ana", recorded::webhook("remove.instance/open")).await;
+
+    assert_eq!(turned_away, "HTTP/1.1 503");
+    for ending in [logout, remove] {
+        assert_eq!((ending.status, ending.verdict()), (200, "stored"), "{}", ending.json);
+    }
+}
+
+#[actix_web::test]
+async fn over_1_mib_an_instance_s_own_key_needs_its_own_path() {
+    let app = TestApp::start().await;
+    app.user("ana").await;
+    let mut large = br#"{"event":"quite.new","instance":"user_ana","data":""#.to_vec();
+    large.resize(1_200_000, b'x');
+    large.extend_from_slice(b"\"}");
+
+    let stranger = app.http.post(format!("{}/api/webhook/evolution", app.url)).bearer_auth("a.b.c");
+    let stranger = answer(stranger.header("content-type", "application/json").body(large.clone())).await;
+    let left_behind = (letters(&app).await.len(), alerts(&app).await.len());
+    let shared = by_own_key(&app, "/api/webhook/evolution", large.clone()).await;
+    let told = (letters(&app).await.len(), alerts(&app).await.len());
+    let own = by_own_key(&app, "/api/webhook/user/ana", large.clone()).await;
+    let undivided = post(&app, "/api/webhook/evolution", large).await;
+
+    assert_problem(&stranger, 413, "too_large");
+    assert_eq!(left_behind, (0, 0));
+    assert_problem(&shared, 413, "too_large");
+    assert_eq!(told, (1, 1), "its head proves whose it is");
+    assert_eq!((own.status, own.verdict()), (200, "stored"), "{}", own.json);
+    assert_eq!((undivided.status, undivided.verdict()), (200, "duplicate"), "{}", undivided.json);
+}
+
+#[actix_web::test]
+async fn a_body_over_the_limit_on_a_shared_path_alerts_whom_its_head_names() {
+    let app = TestApp::start_with(|settings| settings.ingest.webhook_max_bytes = 4096).await;
+    app.user("ana").await;
+    let mut large = br#"{"event":"quite.new","instance":{"instanceName":"user_ana"},"data":""#.to_vec();
+    large.resize(5000, b'x');
+
+    let refused = post(&app, "/api/webhook/evolution", large).await;
+    let told = alerts(&app).await;
+
+    assert_problem(&refused, 413, "too_large");
+    assert_eq!(
+        (told.len(), &told[0]["userId"], &told[0]["body"]["code"]),
+        (1, &json!("ana"), &json!("webhook_refused"))
+    );
+}
+
+#[actix_web::test]
+async fn a_body_cut_short_is_asked_for_again_and_not_kept() {
+    let app = TestApp::start().await;
+    app.user("ana").await;
+    let secret = format!("x-webhook-secret: {WEBHOOK_SECRET}");
+    let mut cut = vec![hang(&app, "/api/webhook/user/ana", &secret, 5000, 4000).await];
+
+    cut[0].shutdown().await.unwrap();
+
+    assert_eq!(first_told(&mut cut).await, "HTTP/1.1 408");
+    assert_eq!(letters(&app).await, Vec::<Value>::new());
+}
+
+/// Announces a webhook of `announced` bytes, sends `sent` of them and then nothing.
+async fn hang(app: &TestApp, path: &str, proof: &str, announced: usize, sent: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{proof}\r\n\
+         content-length: {announced}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // It may be answered, and closed, before that.
+    let _ = stream.write_all(&vec![b' '; sent]).await;
+    stream
+}
+
+/// The status line of the first of them that is answered.
+async fn first_told(streams: &mut [TcpStream]) -> String {
+    let told = futures_util::future::select_all(streams.iter_mut().map(|stream| {
         Box::pin(async move {
             let mut head = [0; 12];
             stream.read_exact(&mut head).await.unwrap();
-            head
+            String::from_utf8_lossy(&head).into_owned()
         })
     }));
-    let (head, ..) = tokio::time::timeout(Duration::from_secs(10), told).await.expect("one is told");
+    tokio::time::timeout(Duration::from_secs(10), told).await.expect("one is told").0
+}
 
-    assert_eq!(&head, b"HTTP/1.1 503");
-    assert_healthy(&app, "MEANWHILE").await;
+/// Posts for ana's instance with its own key.
+async fn by_own_key(app: &TestApp, path: &str, body: Vec<u8>) -> Answer {
+    let proof = app.proof(app.key_of("user_ana").expose_secret(), Duration::ZERO);
+    let request = app.http.post(format!("{}{path}", app.url)).bearer_auth(proof);
+    answer(request.header("content-type", "application/json").body(body)).await
+}
+
+async fn alerts(app: &TestApp) -> Vec<Value> {
+    let page = app.as_admin("GET", "/api/events?event=zapgate.notification", Value::Null).await;
+    page.json["items"].as_array().unwrap().clone()
 }
 
 #[actix_web::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -30,6 +30,25 @@ async fn what_the_store_refuses_is_put_off_and_endings_are_refused_for_good() {
     {
         assert_put_off(&app.evolution_posts("ana", recorded::webhook(event)).await, "store_unavailable");
     }
+}
+
+#[actix_web::test]
+async fn an_ending_that_is_refused_is_told_once_in_words_of_its_own() {
+    let app = TestApp::start().await;
+    app.user("ana").await;
+    let mut ana = app.listen("ana").await;
+    let database = app.database().await;
+    refuse(&database, "NEW.event IN ('logout.instance', 'remove.instance')").await;
+
+    for ending in ENDINGS {
+        assert_ending_refused(&app.evolution_posts("ana", recorded::webhook(ending)).await);
+    }
+    let alert = ana.next().await;
+    let alerts = app.as_admin("GET", "/api/events?event=zapgate.notification", Value::Null).await;
+
+    assert_eq!((&alert["type"], &alert["data"]["code"]), (&json!("notification"), &json!("webhook_refused")));
+    assert_eq!(alert["data"]["titleEn"], "Disconnection not stored");
+    assert_eq!(alerts.json["items"].as_array().unwrap().len(), 1, "{}", alerts.json);
 }
 
 #[actix_web::test]

@@ -49,6 +49,23 @@ fn frame_kind(webhook: &Webhook) -> String {
 // ── accepted forms ──
 
 #[test]
+fn the_instance_that_a_body_names_is_the_last_and_is_found_in_a_head() {
+    for (body, named) in [
+        (&br#"{"instance":"user_1","data":"cut o"#[..], Some("user_1")),
+        (br#"{"instance":"user_1","data":"cut in a char \xc3"#, Some("user_1")),
+        (br#"{"instance":"user_1","instance":{"instanceName":"x","instanceName":"user_2"}}"#, Some("user_2")),
+        (br#"{"instance":"user_1","inst\u0061nce":"user_2"}"#, Some("user_2")),
+        (br#"{"data":{"instance":"user_1"}}"#, None),
+        (br#"{"instance":"user_"#, None),
+        (br#"{"instance":7}"#, None),
+        (b"", None),
+    ] {
+        let expected = named.map(|name| InstanceName::parse(name).unwrap());
+        assert_eq!(named_instance(body), expected, "{}", String::from_utf8_lossy(body));
+    }
+}
+
+#[test]
 fn all_documented_forms_are_accepted() {
     let open = Input::Opened { phone_number: None, profile_name: None };
     for (body, input) in [
