@@ -143,3 +143,32 @@ async fn stored(site: &Site) -> usize {
     let count: i64 = sqlx::query_scalar(messages).fetch_one(&site.database().await).await.unwrap();
     usize::try_from(count).unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_begins_anew_when_an_old_copy_of_the_database_was_put_back() {
+    let site = Site::new();
+    let database = site.path().join("zapgate.db");
+    let mut server = site.start().await;
+    server.user("ana", None).await;
+    let epoch = Socket::open(&server.url, "", &token("ana", None)).await.epoch().to_owned();
+    end(&mut server).await;
+    let copy = std::fs::read(&database).unwrap();
+    server = site.start().await;
+    server.evolution_posts("ana", &message("ana", "A1")).await;
+    let since = format!("since=1&epoch={epoch}");
+    let after_a_restart = Socket::open(&server.url, &since, &token("ana", None)).await;
+    end(&mut server).await;
+
+    std::fs::write(&database, copy).unwrap();
+    server = site.start().await;
+    let put_back = Socket::open(&server.url, &since, &token("ana", None)).await;
+
+    assert_eq!((after_a_restart.epoch(), &after_a_restart.hello["recovered"]), (epoch.as_str(), &true.into()));
+    assert_ne!(put_back.epoch(), epoch);
+    assert_eq!(put_back.hello["recovered"], false);
+}
+
+async fn end(server: &mut Process) {
+    server.terminate();
+    assert_eq!(server.ended().await, Some(0));
+}
