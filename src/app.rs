@@ -3,6 +3,7 @@
 mod lock;
 pub mod pumps;
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 use tracing_actix_web::TracingLogger;
@@ -300,15 +302,17 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     actix_web::rt::System::new().block_on(work)
 }
 
-/// Ends when the process is asked to stop: Ctrl+C, or SIGTERM.
-pub async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-        let _ = interrupt.await;
-        return;
-    };
-    tokio::select! {
-        _ = interrupt => {}
-        _ = terminate.recv() => {}
-    }
+/// Listens from now on for being asked to stop (Ctrl+C, or SIGTERM); what comes back ends when it happens. To be called
+/// before anybody can know that the server is there.
+///
+/// # Errors
+/// When the system refuses a handler.
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

@@ -37,6 +37,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
     if !found.faults.is_empty() {
         return Err(Failure::Usage(found.faults));
     }
+    let stop = stop_signal()?;
     let listener = settings.listen.bind().map_err(anyhow::Error::msg)?;
     let app = App::build(settings, listener).await?;
     let base = app.local_url();
@@ -50,7 +51,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
         say("  Ctrl+C stops it and throws everything away.\n");
         std::io::stdout().flush().map_err(anyhow::Error::from)
     };
-    let (served, welcomed) = tokio::join!(app.run(stop_signal()), welcome);
+    let (served, welcomed) = tokio::join!(app.run(stop), welcome);
     served?;
     welcomed?;
     Ok(())

@@ -14,9 +14,10 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
     for warning in &found.warnings {
         warn!("{warning}");
     }
+    let stop = stop_signal()?;
     let listener = settings.listen.bind().map_err(anyhow::Error::msg)?;
     let app = App::build(settings, listener).await?;
     app.announce();
-    app.run(stop_signal()).await?;
+    app.run(stop).await?;
     Ok(())
 }
