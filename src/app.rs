@@ -40,7 +40,7 @@ use crate::services::hub::Hub;
 use crate::services::identity::Identity;
 use crate::services::ingest::disk::DiskGauge;
 use crate::services::ingest::proof::Proofs;
-use crate::services::ingest::{Ingest, retention};
+use crate::services::ingest::{Ingest, retention, wake};
 use crate::services::instances::Instances;
 use crate::services::live::Live;
 use crate::services::tail::Tail;
@@ -121,7 +121,7 @@ impl App {
             retention::run(store.clone(), clock.clone(), settings.retention.clone(), ingest.quarantine().clone(), stop)
         });
         back.spawn("census", |stop| pumps::census_to_log(hub.clone(), stop));
-        back.spawn("wake", |stop| retention::wake_due(store.clone(), clock.clone(), ingest.clone(), stop));
+        back.spawn("wake", |stop| wake::run(store.clone(), clock.clone(), ingest.clone(), stop));
         let identity = Data::new(Identity::open(&settings.identity, store.clone(), clock.clone()).await?);
         let door = Data::new(Door::new(&settings.door, settings.limits));
         back.spawn("limits", |stop| sweep_limits(door.clone(), stop));

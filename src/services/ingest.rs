@@ -6,6 +6,7 @@ pub mod letters;
 pub mod plan;
 pub mod proof;
 pub mod retention;
+pub mod wake;
 mod writer;
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use zapgate::adapters::tasks::Tasks;
 use zapgate::domain::ids::{InstanceName, UserId};
 use zapgate::domain::lifecycle::State;
 use zapgate::services::ingest::disk::DiskGauge;
-use zapgate::services::ingest::{Announcement, Ingest, IngestConfig, retention};
+use zapgate::services::ingest::{Announcement, Ingest, IngestConfig, wake};
 
 use crate::app::TestApp;
 use crate::listeners::{connecting, open, posts_emitted, text};
@@ -167,8 +167,8 @@ async fn instances_that_are_due_together_are_woken_in_few_commits_and_say_nothin
     let database = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     sqlx::query("UPDATE whatsapp_instances SET wake_at = 1").execute(&database).await.unwrap();
 
-    let due = retention::wake_once(&store, &clock, &ingest).await.unwrap();
-    let again = retention::wake_once(&store, &clock, &ingest).await.unwrap();
+    let due = wake::once(&store, &clock, &ingest).await.unwrap();
+    let again = wake::once(&store, &clock, &ingest).await.unwrap();
 
     let commits = ingest.counts().commits.load(Ordering::Relaxed) - made;
     assert_eq!((due, again), (50, 0));

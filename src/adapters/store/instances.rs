@@ -1,4 +1,5 @@
-//! Reading the table of instances. It is written by the ingest batches only (`batch.rs`), whose decisions it holds.
+//! Reading the table of instances. The ingest batches (`batch.rs`) write it, whose decisions it holds; retention clears
+//! expired codes from it.
 
 use serde::{Deserialize, Serialize};
 use sqlx::{Executor, FromRow, Sqlite, SqliteConnection};
@@ -80,6 +81,19 @@ impl Store {
             parsed.inspect_err(|_| warn_of_broken(&name)).ok()
         });
         Ok(readable.collect())
+    }
+
+    /// Instances that wanted to be woken by `now`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn due_wakes(&self, now: Millis, limit: i64) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar("SELECT instance_name FROM whatsapp_instances WHERE wake_at <= $1 ORDER BY wake_at LIMIT $2")
+            .bind(now.0)
+            .bind(limit)
+            .fetch_all(&self.read)
+            .await
+            .map_err(|e| Error::store("reading what is due", e))
     }
 
     /// Instances after the session id `after`, by session id; of one organisation or of all. A row that can't be read

@@ -123,19 +123,6 @@ impl Store {
             .await
             .map_err(|e| Error::store("measuring the database", e))
     }
-
-    /// Instances that wanted to be woken by `now`, at most `limit`.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn due_wakes(&self, now: Millis, limit: i64) -> Result<Vec<String>, Error> {
-        sqlx::query_scalar("SELECT instance_name FROM whatsapp_instances WHERE wake_at <= $1 ORDER BY wake_at LIMIT $2")
-            .bind(now.0)
-            .bind(limit)
-            .fetch_all(&self.read)
-            .await
-            .map_err(|e| Error::store("reading what is due", e))
-    }
 }
 
 /// How long a statement of this connection waits for a lock of another.

@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Ingest, QuarantineGauge};
+use super::QuarantineGauge;
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
 use crate::domain::error::Error;
-use crate::domain::ids::InstanceName;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct RetentionConfig {
@@ -30,10 +28,6 @@ const EVERY: Duration = Duration::from_mins(1);
 const BREATH: Duration = Duration::from_millis(20);
 /// Younger rows are never dropped for size (INTERFACE §1).
 const UNTOUCHABLE: Duration = Duration::from_hours(24);
-/// How often due instances are woken.
-const WAKE_EVERY: Duration = Duration::from_secs(1);
-/// Instances woken at once.
-const WAKES: i64 = 200;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Drops what is old until `stop`.
@@ -91,29 +85,4 @@ async fn drop_due(store: &Store, clock: &Clock, config: &RetentionConfig) -> Res
         tokio::time::sleep(BREATH).await;
     }
     Ok(dropped)
-}
-
-/// Wakes instances whose state changes by time alone, until `stop`.
-pub async fn wake_due(store: Store, clock: Clock, ingest: Ingest, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(WAKE_EVERY)).await.is_some() {
-        if let Err(e) = wake_once(&store, &clock, &ingest).await {
-            warn!("due instances could not be read: {e}");
-        }
-    }
-}
-
-/// One look: wakes what is due, all at once, so that a whole drop is a few commits. How many were due.
-///
-/// # Errors
-/// [`Error::Store`] when what is due can't be read; one that can't be woken is logged, and due again at the next look.
-pub async fn wake_once(store: &Store, clock: &Clock, ingest: &Ingest) -> Result<usize, Error> {
-    let due = store.due_wakes(clock.now(), WAKES).await?;
-    let names = due.iter().filter_map(|name| InstanceName::parse(name).ok());
-    let woken = join_all(names.map(|name| ingest.wake(name))).await;
-    let failed = woken.iter().filter_map(|woken| woken.as_ref().err());
-    if let Some(first) = failed.clone().next() {
-        let failed = failed.count();
-        warn!(instances.failed = failed, "{failed} instances could not be woken and are tried again: {first}");
-    }
-    Ok(due.len())
 }
