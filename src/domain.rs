@@ -8,6 +8,7 @@ pub mod emission;
 pub mod entry;
 pub mod error;
 pub mod event;
+pub mod evolution;
 pub mod frame;
 pub mod ids;
 pub mod instance;
