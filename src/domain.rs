@@ -4,6 +4,7 @@
 pub mod caller;
 pub mod channel;
 pub mod close;
+pub mod command;
 pub mod emission;
 pub mod entry;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod instance;
 pub mod json;
 pub mod lifecycle;
 pub mod masking;
+pub mod procedure;
 pub mod time;
 pub mod webhook;
 pub mod wire;

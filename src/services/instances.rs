@@ -12,10 +12,11 @@ use crate::adapters::clock;
 use crate::adapters::store::Store;
 use crate::adapters::store::aside::QuarantineRow;
 use crate::adapters::store::batch::NewInstance;
+use crate::domain::command::Note;
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, OrgId, UserId};
 use crate::domain::instance::Instance;
-use crate::domain::lifecycle::{State, reason};
+use crate::domain::lifecycle::{Own, State, reason};
 use crate::domain::time::Millis;
 use crate::domain::webhook::{self, Keep};
 use crate::domain::words::{self, Refusal};
@@ -82,7 +83,7 @@ impl Instances {
             user: user.clone(),
             org: org.cloned(),
             // Nothing connects it yet; the first event of its own says more.
-            state: State { hint: Some(reason::EVOLUTION_NOT_CONFIGURED.to_owned()), ..State::default() },
+            state: State { own: Own::noting(Note::new(reason::EVOLUTION_NOT_CONFIGURED)), ..State::default() },
         };
         self.ingest.announce(Announcement::Make(Box::new(new))).await?;
         self.store.instance_of(user).await?.ok_or(Error::NotFound("instance"))

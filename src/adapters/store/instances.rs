@@ -20,19 +20,20 @@ macro_rules! instance_columns {
         concat!(
             "SELECT session_id, id, instance_name, user_id, organization_id, ",
             $picture,
-            " AS qr_code, qr, state, created_at, connected_at, updated_at FROM whatsapp_instances "
+            " AS qr_code, qr, state, auto_reconnect, reconnect_attempts, last_reconnect_at, created_at, connected_at, \
+             updated_at FROM whatsapp_instances WHERE removed_at IS NULL AND "
         )
     };
 }
 
-const OF_USER: &str = concat!(instance_columns!(), "WHERE user_id = $1");
-const NAMED: &str = concat!(instance_columns!(), "WHERE instance_name = $1");
-const BY_ID: &str = concat!(instance_columns!(), "WHERE id = $1");
-const BY_SESSION: &str = concat!(instance_columns!(), "WHERE session_id = $1");
+const OF_USER: &str = concat!(instance_columns!(), "user_id = $1");
+const NAMED: &str = concat!(instance_columns!(), "instance_name = $1");
+const BY_ID: &str = concat!(instance_columns!(), "id = $1");
+const BY_SESSION: &str = concat!(instance_columns!(), "session_id = $1");
 /// Pictures are large: none is read for those who are not shown it.
 const PAGE: &str = concat!(
     instance_columns!("CASE WHEN $4 THEN qr_code END"),
-    "WHERE session_id > $1 AND ($2 IS NULL OR organization_id = $2) ORDER BY session_id LIMIT $3"
+    "session_id > $1 AND ($2 IS NULL OR organization_id = $2) ORDER BY session_id LIMIT $3"
 );
 
 impl Store {
@@ -81,6 +82,24 @@ impl Store {
             parsed.inspect_err(|_| warn_of_broken(&name)).ok()
         });
         Ok(readable.collect())
+    }
+
+    /// Switches the automatic reconnect of an instance. Whether there is such an instance.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn set_auto_reconnect(&self, id: Uuid, wanted: bool, now: Millis) -> Result<bool, Error> {
+        let mut turn = self.turn().await?;
+        let sql = "UPDATE whatsapp_instances SET auto_reconnect = $1, updated_at = MAX(updated_at, $2) \
+                   WHERE id = $3 AND removed_at IS NULL";
+        sqlx::query(sql)
+            .bind(wanted)
+            .bind(now.0)
+            .bind(id.to_string())
+            .execute(&mut *turn)
+            .await
+            .map(|done| done.rows_affected() > 0)
+            .map_err(|e| Error::store("changing an instance", e))
     }
 
     /// Instances that wanted to be woken by `now`, at most `limit`.
@@ -215,6 +234,9 @@ struct InstanceRow {
     qr_code: Option<String>,
     qr: Option<String>,
     state: String,
+    auto_reconnect: bool,
+    reconnect_attempts: u32,
+    last_reconnect_at: Option<i64>,
     created_at: i64,
     connected_at: Option<i64>,
     updated_at: i64,
@@ -235,6 +257,9 @@ impl TryFrom<InstanceRow> for Instance {
             org: row.organization_id.map(|o| OrgId::named_by_admin(&o)).transpose().map_err(|e| broken(e.into()))?,
             state: serde_json::from_str(&row.state).map_err(|e| broken(e.into()))?,
             qr: qr.map(|qr| qr.with_image(row.qr_code)),
+            auto_reconnect: row.auto_reconnect,
+            reconnect_attempts: row.reconnect_attempts,
+            last_reconnect_at: row.last_reconnect_at.map(Millis),
             created_at: Millis(row.created_at),
             connected_at: row.connected_at.map(Millis),
             updated_at: Millis(row.updated_at),

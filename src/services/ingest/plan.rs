@@ -1,14 +1,17 @@
 //! What a batch of arrivals becomes: a pure decision over what the store knows of it.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
 
 use super::QuarantineGauge;
 use crate::adapters::store::batch::{
-    Appended, Changes, ChannelId, Key, Known, Lookups, NewInstance, Quarantined, Remembered, Seen, ShownChange, Subject,
+    Appended, Changes, ChannelId, Key, Known, Lookups, NewCommand, NewInstance, Quarantined, Remembered, Seen, Settled,
+    ShownChange, Subject,
 };
+use crate::domain::command::Kind;
 use crate::domain::emission;
 use crate::domain::entry::{Entry, Outcome, QrMark};
 use crate::domain::error::Error;
@@ -16,7 +19,8 @@ use crate::domain::event::EventName;
 use crate::domain::frame;
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Qr, View};
-use crate::domain::lifecycle::{self, Action, Input};
+use crate::domain::lifecycle::{self, Act, Action, Input};
+use crate::domain::procedure::End;
 use crate::domain::time::Millis;
 use crate::domain::webhook::{Keep, ShownCode, Webhook};
 use crate::domain::words;
@@ -59,13 +63,23 @@ pub enum Announcement {
     Notification { instance: InstanceName, data: String },
     /// Time passed for an instance that wanted to be woken.
     Wake { instance: InstanceName },
+    /// Somebody wants this done at Evolution. Asked again while it is open, it is done once.
+    Order { instance: InstanceName, kind: Kind, number: Option<String> },
+    /// This gateway did or found out something.
+    Tell { instance: InstanceName, act: Act },
+    /// A command has ended, or is put off.
+    Settle { instance: InstanceName, kind: Kind, settled: Settled },
 }
 
 impl Announcement {
     pub fn instance(&self) -> &InstanceName {
         match self {
             Self::Make(new) => &new.name,
-            Self::Notification { instance, .. } | Self::Wake { instance } => instance,
+            Self::Notification { instance, .. }
+            | Self::Wake { instance }
+            | Self::Order { instance, .. }
+            | Self::Tell { instance, .. }
+            | Self::Settle { instance, .. } => instance,
         }
     }
 }
@@ -155,7 +169,10 @@ impl<'a> Plan<'a> {
         match announcement {
             // Several may ask at once; it begins once.
             Announcement::Make(_) if !self.made.remove(&subject.name) => {}
-            Announcement::Make(_) => {
+            Announcement::Make(new) => {
+                // A removed one comes back with what is known of it, and none of what was done about it.
+                subject.state.own.clone_from(&new.state.own);
+                subject.touched = true;
                 let view = subject.state.view(self.now);
                 let data = status_data(&subject.name, &view);
                 self.say(&mut subject, EventName::STATUS, Bytes::from(data));
@@ -163,12 +180,43 @@ impl<'a> Plan<'a> {
             Announcement::Notification { data, .. } => {
                 self.say(&mut subject, EventName::NOTIFICATION, Bytes::copy_from_slice(data.as_bytes()));
             }
-            Announcement::Wake { .. } => {
-                let lived = self.live(&mut subject, &Input::Tick, self.now);
-                self.tell(&mut subject, lived, true);
+            Announcement::Wake { .. } => self.go_on(&mut subject, &Input::Tick),
+            Announcement::Order { kind, number, .. } => {
+                self.go_on(&mut subject, &Input::Own(Act::Began(*kind)));
+                self.order(&subject, *kind, number.clone(), Duration::ZERO);
             }
+            Announcement::Tell { act, .. } => self.go_on(&mut subject, &Input::Own(act.clone())),
+            Announcement::Settle { kind, settled, .. } => self.settle(&mut subject, *kind, settled),
         }
         self.subjects.insert(announcement.instance().clone(), subject);
+    }
+
+    /// A step of the gateway's own making, told in frames of its own.
+    fn go_on(&mut self, subject: &mut Subject, input: &Input) {
+        let lived = self.live(subject, input, self.now);
+        self.tell(subject, lived, true);
+    }
+
+    fn order(&mut self, subject: &Subject, kind: Kind, number: Option<String>, after: Duration) {
+        let due_at = self.now + after;
+        self.changes.ordered.push(NewCommand { session_id: subject.session_id, kind, number, due_at });
+    }
+
+    fn settle(&mut self, subject: &mut Subject, kind: Kind, settled: &Settled) {
+        let note = match &settled.end {
+            End::Confirmed(note) => Some(note.clone()),
+            End::Unconfirmed(note) => Some(Some(note.clone())),
+            End::Removed => {
+                subject.removed = true;
+                self.go_on(subject, &Input::Own(Act::FoundAbsent));
+                Some(None)
+            }
+            End::Later(..) => None,
+        };
+        if let Some(note) = note {
+            self.go_on(subject, &Input::Own(Act::Ended(kind, note)));
+        }
+        self.changes.settled.push(settled.clone());
     }
 
     pub fn finish(mut self) -> Changes {
@@ -230,7 +278,7 @@ impl<'a> Plan<'a> {
         }
         subject.wake_at = actions.iter().rev().find_map(|action| match action {
             Action::WakeAt(at) => Some(*at),
-            Action::Notify(_) => None,
+            Action::Notify(_) | Action::Order(..) => None,
         });
         subject.touched = true;
         Lived { changed: seen_before != subject.state.last_seen(self.now), after, actions }
@@ -243,9 +291,13 @@ impl<'a> Plan<'a> {
             self.say(subject, EventName::STATUS, Bytes::from(data));
         }
         for action in lived.actions {
-            if let Action::Notify(notice) = action {
-                let data = words::notice(notice, &lived.after).frame_data(&subject.name);
-                self.say(subject, EventName::NOTIFICATION, data);
+            match action {
+                Action::Notify(notice) => {
+                    let data = words::notice(notice, &lived.after).frame_data(&subject.name);
+                    self.say(subject, EventName::NOTIFICATION, data);
+                }
+                Action::Order(kind, after) => self.order(subject, kind, None, after),
+                Action::WakeAt(_) => {}
             }
         }
     }
