@@ -70,7 +70,7 @@ impl Evolution {
     pub fn new(config: &EvolutionConfig, clock: Clock) -> Result<Option<Self>, Error> {
         let Some(url) = config.evolution_api_url.clone() else { return Ok(None) };
         let key = config.evolution_api_key.clone().unwrap_or_default();
-        let transport = Transport::new(url, key, config.retry(), config.breaker(), clock.clone())?;
+        let transport = Transport::new(url, key, config, clock.clone())?;
         Ok(Some(Self { inner: Arc::new(Inner { transport, clock, version: Mutex::default() }) }))
     }
 

@@ -37,6 +37,9 @@ pub struct EvolutionConfig {
     /// How long it is not asked, in milliseconds.
     #[arg(long, env = "BREAKER_OPEN_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub breaker_open_ms: u32,
+    /// No call takes longer than this, whatever its own limit: so that a test need not wait for one.
+    #[arg(skip)]
+    pub longest_call: Option<Duration>,
 }
 
 fn parse_url(raw: &str) -> Result<Url, String> {

@@ -14,9 +14,9 @@ use serde_json::Value;
 use tracing::debug;
 use url::Url;
 
-use super::answers;
+use super::{EvolutionConfig, answers};
 use crate::adapters::clock::Clock;
-use crate::domain::breaker::{Breaker, Outcome, Rules, Standing};
+use crate::domain::breaker::{Breaker, Outcome, Standing};
 use crate::domain::error::Error;
 use crate::domain::evolution::{Failure, NoAnswer};
 use crate::domain::retry::Retry;
@@ -135,12 +135,13 @@ pub(super) struct Transport {
     base: Url,
     key: SecretString,
     retry: Retry,
+    longest: Option<Duration>,
     breaker: Mutex<Breaker>,
     clock: Clock,
 }
 
 impl Transport {
-    pub(super) fn new(base: Url, key: SecretString, retry: Retry, breaker: Rules, clock: Clock) -> Result<Self, Error> {
+    pub(super) fn new(base: Url, key: SecretString, config: &EvolutionConfig, clock: Clock) -> Result<Self, Error> {
         let http = Client::builder()
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
@@ -148,7 +149,8 @@ impl Transport {
             .user_agent(concat!("zapgate/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|_| Error::Internal("the HTTP client for EVOLUTION_API_URL could not be made"))?;
-        Ok(Self { http, base, key, retry, breaker: Mutex::new(Breaker::new(breaker)), clock })
+        let breaker = Mutex::new(Breaker::new(config.breaker()));
+        Ok(Self { http, base, key, retry: config.retry(), longest: config.longest_call, breaker, clock })
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -179,7 +181,8 @@ impl Transport {
     async fn try_once(&self, request: &Request, url: &Url) -> Result<Bytes, Failure> {
         let admitted = self.breaker().admit(self.clock.now());
         let admission = admitted.map_err(|until| Failure::BreakerOpen { until })?;
-        let outcome = match tokio::time::timeout(request.within, self.send(request, url)).await {
+        let within = self.longest.map_or(request.within, |longest| longest.min(request.within));
+        let outcome = match tokio::time::timeout(within, self.send(request, url)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::NoAnswer { how: NoAnswer::TimedOut, sent: true, cause: None }),
         };
