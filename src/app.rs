@@ -25,6 +25,7 @@ use self::lock::FolderLock;
 use crate::adapters::bus::Bus;
 use crate::adapters::clock::{self, Clock};
 use crate::adapters::connections;
+use crate::adapters::evolution::Evolution;
 use crate::adapters::store::Store;
 use crate::adapters::tasks::Tasks;
 use crate::adapters::tls;
@@ -43,6 +44,7 @@ use crate::services::ingest::proof::Proofs;
 use crate::services::ingest::{Ingest, retention, wake};
 use crate::services::instances::Instances;
 use crate::services::live::Live;
+use crate::services::supervisor::{self, News, Registration, Supervisor};
 use crate::services::tail::Tail;
 
 /// A server, wired and ready to run.
@@ -114,7 +116,10 @@ impl App {
         let disk = DiskGauge::open(store.clone(), settings.ingest.disk_floor_percent).await;
         back.spawn("disk", |stop| disk.clone().watch(stop));
         let ingest = Ingest::start(&settings.ingest, store.clone(), bus.clone(), clock.clone(), disk, &back).await?;
-        let instances = Instances::load(store.clone(), ingest.clone()).await?;
+        let news = News::default();
+        let evolution = Evolution::new(&settings.evolution, clock.clone())?;
+        let instances =
+            Instances::load(store.clone(), ingest.clone(), clock.clone(), news.clone(), evolution.clone()).await?;
         let hub = Hub::new(settings.hub.clone());
         back.spawn("pump", |stop| pumps::bus_to_hub(bus.subscribe(), hub.clone(), clock.clone(), stop));
         back.spawn("retention", |stop| {
@@ -125,7 +130,21 @@ impl App {
         let identity = Data::new(Identity::open(&settings.identity, store.clone(), clock.clone()).await?);
         let door = Data::new(Door::new(&settings.door, settings.limits));
         back.spawn("limits", |stop| sweep_limits(door.clone(), stop));
-        let proofs = Proofs::new(&settings.proof, webhook_secrets(&settings, &store).await?);
+        let proofs = Arc::new(Proofs::new(&settings.proof, webhook_secrets(&settings, &store).await?));
+        back.spawn("news", |stop| supervisor::tell_news(bus.subscribe(), news.clone(), stop));
+        if let Some(evolution) = evolution {
+            let base = settings.webhook_base(address).trim_end_matches('/').to_owned();
+            let supervisor = Supervisor {
+                store: store.clone(),
+                ingest: ingest.clone(),
+                clock: clock.clone(),
+                evolution,
+                registration: Registration { base, proofs: Arc::clone(&proofs) },
+                quiet: settings.supervisor.quiet(),
+                news,
+            };
+            front.spawn("supervisor", |stop| supervisor.run(stop));
+        }
         let live = Arc::new(Live::new(hub.clone(), store.clone(), clock.clone(), epoch.clone()));
         let tail = Tail::new(store.clone(), epoch, ingest.committed(), front.stopping());
         let intake = Intake::new(&settings.ingest, ingest, proofs, instances.clone(), store.clone(), clock.clone());

@@ -28,7 +28,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(api::webhook_test::routes); // POST   /api/webhook/test
     cfg.configure(webhook::routes); //           POST   /api/webhook/user/{user_id}[/…], evolution[/…], whatsapp[/…]
-    cfg.configure(api::instances::routes); //    POST   /api/whatsapp/connect · GET instance, /api/instances[/{id}]
+    cfg.configure(api::whatsapp::routes); //     …      /api/whatsapp/connect, instance, reconnect, disconnect, scanned
+    cfg.configure(api::instances::routes); //    …      /api/instances[/{id}[/reconnect]], /api/health/instances
+    cfg.configure(api::migration::routes); //    …      /api/migration
     cfg.configure(api::live::routes); //         GET    /ws, /events, /api/events
     cfg.configure(api::tickets::routes); //      POST   /api/ws/ticket
     cfg.configure(api::session::routes); //      POST   /api/login, /api/logout · GET /api/me

@@ -4,6 +4,7 @@
 pub mod aside;
 pub mod batch;
 pub mod channels;
+pub mod commands;
 pub mod events;
 pub mod identity;
 pub mod instances;

@@ -69,6 +69,14 @@ pub enum Error {
         #[source]
         cause: Cause,
     },
+    /// Later may help; the advice is for whoever runs the server.
+    #[error("Evolution can't be reached. {advice}")]
+    EvolutionUnreachable { advice: String },
+    /// It answered, and somebody must change the configuration; what, is said.
+    #[error("Evolution refused. {0}")]
+    EvolutionRefused(String),
+    #[error("EVOLUTION_API_URL is not set on this server, so nothing can be asked of Evolution")]
+    EvolutionNotConfigured,
     #[error("the key set could not be read")]
     KeySetUnreachable(#[source] Cause),
     #[error("internal error: {0}")]
@@ -113,6 +121,9 @@ impl Error {
             Self::QuarantineFull => "quarantine_full",
             Self::Stopping => "stopping",
             Self::Store { .. } => "store_unavailable",
+            Self::EvolutionUnreachable { .. } => "evolution_unreachable",
+            Self::EvolutionRefused(_) => "evolution_refused",
+            Self::EvolutionNotConfigured => "evolution_not_configured",
             Self::KeySetUnreachable(_) => "key_set_unreachable",
             Self::Internal(_) => "internal",
         }

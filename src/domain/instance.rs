@@ -114,6 +114,10 @@ pub struct Instance {
     pub state: super::lifecycle::State,
     /// The code on show, expired or not; whoever renders it asks [`Qr::valid_at`].
     pub qr: Option<Qr>,
+    /// Whether the gateway may reconnect it by itself; the owner's or operator's choice.
+    pub auto_reconnect: bool,
+    pub reconnect_attempts: u32,
+    pub last_reconnect_at: Option<Millis>,
     pub created_at: Millis,
     pub connected_at: Option<Millis>,
     pub updated_at: Millis,

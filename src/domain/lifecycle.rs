@@ -7,6 +7,7 @@
 
 mod endings;
 mod facts;
+mod own;
 mod standing;
 mod storm;
 #[cfg(test)]
@@ -18,9 +19,11 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use facts::Facts;
+pub use own::{Act, Own};
 pub use standing::reason;
 pub use storm::Storm;
 
+use super::command::Kind;
 use super::emission::EvolutionClock;
 use super::instance::{Status, View};
 use super::time::Millis;
@@ -43,9 +46,11 @@ pub struct State {
     /// one does not know.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known_or_none")]
     pub seen: Option<Seen>,
-    /// Why nothing has happened yet, for example `evolution_not_configured`; any event of its own says more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    /// How the last step left things by the facts alone, without what this gateway does: people are told of a change.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known_or_none")]
+    pub stood: Option<Seen>,
+    /// What this gateway did and found out itself.
+    pub own: Own,
 }
 
 /// The part of a [`View`] that can change by time alone.
@@ -54,6 +59,12 @@ pub struct State {
 pub struct Seen {
     pub status: Status,
     pub reason: Option<String>,
+}
+
+impl Seen {
+    fn of(view: View) -> Self {
+        Self { status: view.status, reason: view.reason }
+    }
 }
 
 fn known_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seen>, D::Error> {
@@ -83,6 +94,8 @@ pub enum Input {
     Removed,
     /// Time passed.
     Tick,
+    /// This gateway did or found out something.
+    Own(Act),
 }
 
 /// Names no number and no person.
@@ -99,6 +112,8 @@ impl fmt::Debug for Input {
             Self::LoggedOut => f.write_str("LoggedOut"),
             Self::Removed => f.write_str("Removed"),
             Self::Tick => f.write_str("Tick"),
+            Self::Own(Act::FoundOpen { .. }) => f.write_str("Own(FoundOpen)"),
+            Self::Own(act) => f.debug_tuple("Own").field(act).finish(),
         }
     }
 }
@@ -119,6 +134,8 @@ pub enum Action {
     /// Feed [`Input::Tick`] at this time, always later than the step; replaces an earlier one. A step without it needs
     /// no tick.
     WakeAt(Millis),
+    /// Ask for this command, after so long.
+    Order(Kind, Duration),
 }
 
 /// A notification's published code (INTERFACE §4).
@@ -130,29 +147,49 @@ pub enum Notice {
     Conflict,
     Restricted,
     QrLimit,
+    /// The owner has to do something on the phone.
+    ActionRequired,
+    /// It works, but only until the next reconnect: its stored session is gone (CONTRACT §1.6).
+    Wiped,
 }
 
+/// After a late `logout.instance` Evolution needs this long to wipe; and a row read too early says nothing.
+const WIPE_TAKES: Duration = Duration::from_secs(2);
+
 /// The one transition function. `emitted` is when the input happened at Evolution, `now` when we learnt of it.
-/// Any order and any repetition of the same inputs ends in the same facts.
+/// Any order and any repetition of the same webhooks ends in the same facts.
 pub fn step(state: &State, input: &Input, emitted: Millis, now: Millis) -> (State, Vec<Action>) {
     let mut next = state.clone();
     next.facts.learn(input, emitted);
-    let before = state.last_seen(now);
-    let after = next.look(now);
-
-    let notice = notice(state.facts.is_linked(), &before, &after).map(Action::Notify);
+    match input {
+        // Only a pairing can be stuck.
+        Input::Own(Act::Scanned) if !state.is_pairing(now) => {}
+        Input::Own(act) => {
+            next.facts.find(act, now);
+            next.own.act(act, now);
+        }
+        Input::Tick => {}
+        webhook => next.own.hear(webhook),
+    }
+    let stands = Seen::of(next.facts.view(now));
+    let notice = match input {
+        Input::Own(Act::FoundWiped) if !state.own.is_wiped() => Some(Notice::Wiped),
+        Input::Own(Act::Scanned) if state.own != next.own => Some(Notice::ActionRequired),
+        _ if next.own.is_ending() => None,
+        _ => notice(state.facts.is_linked(), &state.last_stood(now), &stands),
+    };
+    let order = next.looks_closer(input, emitted, now).then_some(Action::Order(Kind::Check, WIPE_TAKES));
     let wake = next.facts.changes_after(now).map(Action::WakeAt);
-    next.seen = Some(after);
-    (next, notice.into_iter().chain(wake).collect())
+    next.stood = Some(stands);
+    next.seen = Some(Seen::of(next.view(now)));
+    (next, notice.map(Action::Notify).into_iter().chain(order).chain(wake).collect())
 }
 
 impl State {
     /// What the outside sees at `now`.
     pub fn view(&self, now: Millis) -> View {
         let mut view = self.facts.view(now);
-        if self.facts == Facts::default() {
-            view.reason.clone_from(&self.hint);
-        }
+        self.own.shade(&mut view);
         view
     }
 
@@ -163,14 +200,60 @@ impl State {
 
     /// What was shown last; of a new instance, what its creation showed.
     pub fn last_seen(&self, now: Millis) -> Seen {
-        self.seen.clone().unwrap_or_else(|| self.look(now))
+        self.seen.clone().unwrap_or_else(|| Seen::of(self.view(now)))
     }
 
-    fn look(&self, now: Millis) -> Seen {
-        let (status, reason) = self.facts.standing(now);
-        Seen { status, reason: reason.map(str::to_owned) }
+    fn last_stood(&self, now: Millis) -> Seen {
+        self.stood.clone().unwrap_or_else(|| Seen::of(self.facts.view(now)))
+    }
+
+    /// Until when a new pairing should wait for the `logout.instance` of an earlier ending: answered late, it would wipe
+    /// the new session (CONTRACT §1.6). `None` when none is due.
+    pub fn wipe_awaited(&self, now: Millis) -> Option<Millis> {
+        let since = self.facts.unwiped_ending().max(self.own.deleted_open())?;
+        (now < since + own::WIPE_HORIZON).then(|| since + WIPE_PATIENCE)
+    }
+
+    fn is_pairing(&self, now: Millis) -> bool {
+        matches!(self.facts.view(now).status, Status::WaitingQr | Status::Finishing | Status::Connecting)
+    }
+
+    /// Whether a phone is linked as far as is known, so that Evolution reconnects by itself.
+    pub fn is_linked(&self) -> bool {
+        self.facts.is_linked()
+    }
+
+    /// Whether `open` is the newest that was heard.
+    pub fn is_open(&self) -> bool {
+        self.facts.is_open()
+    }
+
+    pub fn last_opened(&self) -> Option<Millis> {
+        self.facts.last_opened()
+    }
+
+    /// When Evolution was last heard trying to connect.
+    pub fn last_connecting(&self) -> Option<Millis> {
+        self.facts.last_connecting()
+    }
+
+    /// Removed at Evolution, as far as is known.
+    pub fn is_removed(&self) -> bool {
+        self.facts.is_removed()
+    }
+
+    /// A wipe may have hit the session that is open now: an ending was told late, or pairing did not wait for it.
+    fn looks_closer(&self, input: &Input, emitted: Millis, now: Millis) -> bool {
+        match input {
+            Input::LoggedOut => self.facts.is_open() && self.facts.opened_after(emitted),
+            Input::Opened { .. } => self.own.unwiped_since(now).is_some(),
+            _ => false,
+        }
     }
 }
+
+/// How long a pairing waits for an ending's `logout.instance`, counted from the ending.
+const WIPE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// People are told of a change of status, not of a reason, and not of what mends itself in seconds. `linked` says whether
 /// a phone was linked before.

@@ -67,7 +67,10 @@ impl InstanceJson {
     pub fn of(instance: &Instance, now: Millis, with_qr: bool) -> Self {
         let view = instance.state.view(now);
         let text = words::status_text(&view);
+        // Who is asked for a passkey is not helped by one more code.
+        let with_qr = with_qr && view.status != Status::ActionRequired;
         let qr = instance.qr.as_ref().filter(|qr| with_qr && qr.valid_at(now));
+        let issues = instance.state.own.note().and_then(|note| note.advice.clone());
         let connected_since = instance.connected_at.filter(|_| view.is_connected);
         Self {
             id: instance.id,
@@ -91,11 +94,11 @@ impl InstanceJson {
                 uptime_s: connected_since.map_or(0, |since| now.since(since).max(0) / 1000),
                 last_check_at: None,
                 last_inbound_at: None,
-                issues: Vec::new(),
+                issues: issues.into_iter().collect(),
             },
-            auto_reconnect: true,
-            reconnect_attempts: 0,
-            last_reconnect_at: None,
+            auto_reconnect: instance.auto_reconnect,
+            reconnect_attempts: instance.reconnect_attempts,
+            last_reconnect_at: instance.last_reconnect_at.map(|at| at.to_string()),
             next_reconnect_at: None,
             proxy_enabled: false,
             proxy_url: None,
@@ -130,6 +133,9 @@ mod tests {
                 count: 1,
                 expires_at: Millis(60_000),
             }),
+            auto_reconnect: true,
+            reconnect_attempts: 0,
+            last_reconnect_at: None,
             created_at: Millis(0),
             connected_at: None,
             updated_at: Millis(0),

@@ -42,7 +42,7 @@ fn by_reason(code: &str) -> Option<Words> {
         reason::WHATSAPP_UNREACHABLE => words("Sem caminho até o WhatsApp (rede ou DNS); volta sozinha.", "No way to reach WhatsApp (network or DNS); it returns by itself."),
         reason::DEVICE_REMOVED => words("O aparelho foi removido no celular. Leia um novo código.", "The device was removed on the phone. Scan a new code."),
         reason::LOGGED_OUT_AT_EVOLUTION => words("Alguém desvinculou direto na Evolution. Leia um novo código.", "Somebody unlinked it at Evolution itself. Scan a new code."),
-        "by_owner" => words("Desvinculada por aqui.", "Unlinked from here."),
+        reason::BY_OWNER => words("Desvinculada por aqui.", "Unlinked from here."),
         reason::TEMPORARY_BAN => words("Bloqueio temporário pelo WhatsApp, sem prazo informado.", "Temporary block by WhatsApp, no end given."),
         reason::ACCOUNT_BLOCKED => words("Conta bloqueada, ou o celular principal saiu. Abra o WhatsApp no celular.", "Account blocked, or the main phone is gone. Open WhatsApp on the phone."),
         reason::ACCOUNT_BANNED => words("Conta banida pelo WhatsApp. Peça revisão no celular.", "Account banned by WhatsApp. Ask for a review on the phone."),
@@ -54,8 +54,16 @@ fn by_reason(code: &str) -> Option<Words> {
         reason::SESSION_ERROR => words("Erro na conversa com o WhatsApp; estamos tentando de novo.", "Error while talking to WhatsApp; we are trying again."),
         reason::WHATSAPP_UNAVAILABLE => words("O WhatsApp está fora do ar; estamos tentando de novo.", "WhatsApp is unavailable; we are trying again."),
         reason::EVOLUTION_NOT_CONFIGURED => words("Falta configurar a Evolution neste servidor.", "Evolution is not configured on this server yet."),
-        "evolution_unreachable" => words("A Evolution não respondeu; não é o celular.", "Evolution did not answer; it is not the phone."),
-        "evolution_refused" => words("A Evolution recusou o pedido; veja o detalhe com quem opera o servidor.", "Evolution refused the request; ask the operator for the detail."),
+        reason::EVOLUTION_UNREACHABLE => words("A Evolution não respondeu; não é o celular.", "Evolution did not answer; it is not the phone."),
+        reason::EVOLUTION_REFUSED => words("A Evolution recusou o pedido; veja o detalhe com quem opera o servidor.", "Evolution refused the request; ask the operator for the detail."),
+        reason::NO_CODE => words("A Evolution não gerou um código a tempo. Tente de novo.", "Evolution made no code in time. Try again."),
+        reason::WEBHOOK_SILENT => words("A Evolution gerou o código, mas o aviso não chegou aqui. Quem opera o servidor deve conferir WEBHOOK_URL.", "Evolution made a code, but its webhook did not arrive here. Whoever runs the server should check WEBHOOK_URL."),
+        reason::UNLINKING => words("Desvinculando o celular; falta a confirmação.", "Unlinking the phone; not confirmed yet."),
+        reason::REMOVING => words("Excluindo; falta a confirmação.", "Deleting; not confirmed yet."),
+        reason::UNCONFIRMED => words("O último pedido não foi confirmado pela Evolution. Tente de novo.", "Evolution did not confirm the last request. Try again."),
+        reason::WAITING_FOR_WIPE => words("Esperando a conexão anterior terminar, até meio minuto.", "Waiting for the connection before to end, half a minute at most."),
+        reason::SESSION_WIPED => words("Funciona, mas a sessão guardada se perdeu: na próxima queda será preciso ler um código. Conecte de novo quando puder.", "It works, but the stored session is lost: the next drop will need a new code. Connect again when you can."),
+        reason::PASSKEY => words("A conta pede uma chave de acesso. Abra o WhatsApp no celular, confirme e leia o código de novo.", "The account asks for a passkey. Open WhatsApp on the phone, confirm, and scan the code again."),
         _ => return None,
     })
 }
@@ -111,6 +119,8 @@ pub fn notice(notice: Notice, view: &View) -> NoticeText {
         Notice::LoggedOut => ("critical", "logged_out", words("WhatsApp desvinculado", "WhatsApp unlinked"), post(words("Conectar de novo", "Connect again"), CONNECT)),
         Notice::Conflict => ("critical", "conflict", words("Aberto em outro lugar", "Open elsewhere"), post(words("Usar aqui", "Use here"), RECONNECT)),
         Notice::Restricted => ("critical", "restricted", words("Conta restrita pelo WhatsApp", "Account restricted by WhatsApp"), None),
+        Notice::ActionRequired => ("warning", "action_required", words("Falta um passo no celular", "One more step on the phone"), None),
+        Notice::Wiped => ("warning", "instance_unhealthy", words("A sessão guardada se perdeu", "The stored session is lost"), post(words("Conectar de novo", "Connect again"), CONNECT)),
         Notice::QrLimit => ("warning", "qr_limit", words("Códigos pausados", "Codes paused"), post(words("Gerar novo código", "Make a new code"), CONNECT)),
     };
     NoticeText { level, code, title, message: status_text(view), action }

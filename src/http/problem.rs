@@ -114,6 +114,9 @@ const fn status_and_title(error: &Error) -> (StatusCode, &'static str) {
         Error::QuarantineFull => (S::SERVICE_UNAVAILABLE, "The quarantine is full"),
         Error::Stopping => (S::SERVICE_UNAVAILABLE, "The server is stopping"),
         Error::Store { .. } => (S::SERVICE_UNAVAILABLE, "The store is not available"),
+        Error::EvolutionUnreachable { .. } => (S::SERVICE_UNAVAILABLE, "Evolution API can't be reached"),
+        Error::EvolutionRefused(_) => (S::BAD_GATEWAY, "Evolution API refused"),
+        Error::EvolutionNotConfigured => (S::SERVICE_UNAVAILABLE, "Evolution API is not configured"),
         Error::KeySetUnreachable(_) => (S::SERVICE_UNAVAILABLE, "The identity provider's keys could not be read"),
         Error::Internal(_) => (S::INTERNAL_SERVER_ERROR, "Internal error"),
     }
@@ -122,6 +125,8 @@ const fn status_and_title(error: &Error) -> (StatusCode, &'static str) {
 /// A fault of ours is told by its title alone: what lies behind it is for the log.
 fn detail(error: &Error, status: StatusCode, title: &str) -> String {
     match status {
+        // What Evolution lacks is for whoever runs it to read.
+        _ if error.code().starts_with("evolution_") => error.to_string().trim_end().to_owned(),
         StatusCode::INTERNAL_SERVER_ERROR => format!("{title}. The log of the server knows more."),
         _ if status.is_server_error() => format!("{title}. Try again in a moment."),
         _ => error.to_string(),
@@ -258,6 +263,9 @@ mod tests {
             Error::QuarantineFull,
             Error::Stopping,
             Error::store("reading", "secret cause"),
+            Error::EvolutionUnreachable { advice: "Check the host name.".to_owned() },
+            Error::EvolutionRefused("Set the key.".to_owned()),
+            Error::EvolutionNotConfigured,
             Error::KeySetUnreachable("secret cause".into()),
             Error::Internal("secret cause"),
         ];
@@ -289,6 +297,9 @@ mod tests {
                 | Error::QuarantineFull
                 | Error::Stopping
                 | Error::Store { .. }
+                | Error::EvolutionUnreachable { .. }
+                | Error::EvolutionRefused(_)
+                | Error::EvolutionNotConfigured
                 | Error::KeySetUnreachable(_)
                 | Error::Internal(_) => {}
             }
@@ -351,6 +362,9 @@ mod tests {
         503 quarantine_full | The quarantine is full | The quarantine is full. Try again in a moment. · retry after 5
         503 stopping | The server is stopping | The server is stopping. Try again in a moment. · retry after 5
         503 store_unavailable | The store is not available | The store is not available. Try again in a moment. · retry after 5
+        503 evolution_unreachable | Evolution API can't be reached | Evolution can't be reached. Check the host name. · retry after 5
+        502 evolution_refused | Evolution API refused | Evolution refused. Set the key.
+        503 evolution_not_configured | Evolution API is not configured | EVOLUTION_API_URL is not set on this server, so nothing can be asked of Evolution · retry after 5
         503 key_set_unreachable | The identity provider's keys could not be read | The identity provider's keys could not be read. Try again in a moment. · retry after 5
         500 internal | Internal error | Internal error. The log of the server knows more.
         "#);

@@ -12,12 +12,14 @@ use uuid::Uuid;
 
 use super::Store;
 use super::aside::QuarantineSize;
+use crate::domain::command::Kind;
 use crate::domain::entry::Entry;
 use crate::domain::error::Error;
 use crate::domain::event::EventName;
 use crate::domain::ids::{InstanceName, OrgId, UserId};
 use crate::domain::instance::Qr;
 use crate::domain::lifecycle::State;
+use crate::domain::procedure::End;
 use crate::domain::time::Millis;
 use crate::domain::webhook::Keep;
 
@@ -89,6 +91,8 @@ pub struct Subject {
     pub wake_at: Option<Millis>,
     /// The state, or what follows from it, changed.
     pub touched: bool,
+    /// It is gone at Evolution, and goes here too.
+    pub removed: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +116,8 @@ pub struct Changes {
     /// Rows of the quarantine that the batch turned into log rows.
     pub released: Vec<i64>,
     pub subjects: Vec<Subject>,
+    pub ordered: Vec<NewCommand>,
+    pub settled: Vec<Settled>,
     /// The heads that moved, with their new numbers.
     pub heads: HashMap<ChannelId, i64>,
     pub admin_head: i64,
@@ -128,6 +134,33 @@ pub struct Appended {
     pub identity: Option<Key>,
     /// The code it announced, for the sockets.
     pub qr: Option<Qr>,
+}
+
+/// A command to write, unless the same one is open already.
+#[derive(Clone)]
+pub struct NewCommand {
+    pub session_id: i64,
+    pub kind: Kind,
+    /// Digits with country code.
+    pub number: Option<String>,
+    pub due_at: Millis,
+}
+
+/// Names no number.
+impl std::fmt::Debug for NewCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewCommand")
+            .field("session_id", &self.session_id)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a command.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub command: i64,
+    pub end: End,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -65,11 +65,12 @@ async fn snapshot(db: &mut SqliteConnection, channel: &Channel) -> Result<Snapsh
         Channel::User(user) => Snapshot::User(instances::of_user(db, user).await?.map(Box::new)),
         Channel::Org(org) => Snapshot::Org(instances::page(db, Some(org), 0, ORG_SNAPSHOT, false).await?),
         Channel::Admin => {
-            let counts: Vec<(String, i64)> =
-                sqlx::query_as("SELECT status, COUNT(*) FROM whatsapp_instances GROUP BY status")
-                    .fetch_all(db)
-                    .await
-                    .map_err(|e| Error::store("counting instances", e))?;
+            let counts: Vec<(String, i64)> = sqlx::query_as(
+                "SELECT status, COUNT(*) FROM whatsapp_instances WHERE removed_at IS NULL GROUP BY status",
+            )
+            .fetch_all(db)
+            .await
+            .map_err(|e| Error::store("counting instances", e))?;
             Snapshot::Admin(counts.into_iter().collect())
         }
     })

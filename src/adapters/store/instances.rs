@@ -1,6 +1,8 @@
 //! Reading the table of instances. The ingest batches (`batch.rs`) write it, whose decisions it holds; retention clears
 //! expired codes from it.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 use sqlx::{Executor, FromRow, Sqlite, SqliteConnection};
 use tracing::error;
@@ -10,6 +12,7 @@ use super::Store;
 use crate::domain::error::{Cause, Error};
 use crate::domain::ids::{InstanceName, OrgId, UserId};
 use crate::domain::instance::{Instance, Qr};
+use crate::domain::lifecycle::State;
 use crate::domain::time::Millis;
 
 macro_rules! instance_columns {
@@ -20,19 +23,20 @@ macro_rules! instance_columns {
         concat!(
             "SELECT session_id, id, instance_name, user_id, organization_id, ",
             $picture,
-            " AS qr_code, qr, state, created_at, connected_at, updated_at FROM whatsapp_instances "
+            " AS qr_code, qr, state, auto_reconnect, reconnect_attempts, last_reconnect_at, created_at, connected_at, \
+             updated_at FROM whatsapp_instances WHERE removed_at IS NULL AND "
         )
     };
 }
 
-const OF_USER: &str = concat!(instance_columns!(), "WHERE user_id = $1");
-const NAMED: &str = concat!(instance_columns!(), "WHERE instance_name = $1");
-const BY_ID: &str = concat!(instance_columns!(), "WHERE id = $1");
-const BY_SESSION: &str = concat!(instance_columns!(), "WHERE session_id = $1");
+const OF_USER: &str = concat!(instance_columns!(), "user_id = $1");
+const NAMED: &str = concat!(instance_columns!(), "instance_name = $1");
+const BY_ID: &str = concat!(instance_columns!(), "id = $1");
+const BY_SESSION: &str = concat!(instance_columns!(), "session_id = $1");
 /// Pictures are large: none is read for those who are not shown it.
 const PAGE: &str = concat!(
     instance_columns!("CASE WHEN $4 THEN qr_code END"),
-    "WHERE session_id > $1 AND ($2 IS NULL OR organization_id = $2) ORDER BY session_id LIMIT $3"
+    "session_id > $1 AND ($2 IS NULL OR organization_id = $2) ORDER BY session_id LIMIT $3"
 );
 
 impl Store {
@@ -83,6 +87,60 @@ impl Store {
         Ok(readable.collect())
     }
 
+    /// What is known of an instance, removed or not.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn state_of(&self, name: &InstanceName) -> Result<Option<State>, Error> {
+        let json: Option<String> = sqlx::query_scalar("SELECT state FROM whatsapp_instances WHERE instance_name = $1")
+            .bind(name.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .map_err(|e| Error::store("reading an instance's state", e))?;
+        // What can't be read begins anew, here as in the batches.
+        Ok(json.map(|json| serde_json::from_str(&json).unwrap_or_default()))
+    }
+
+    /// The names of all instances that have an owner.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn instance_names(&self) -> Result<HashSet<String>, Error> {
+        let names: Vec<String> =
+            sqlx::query_scalar("SELECT instance_name FROM whatsapp_instances WHERE removed_at IS NULL")
+                .fetch_all(&self.read)
+                .await
+                .map_err(|e| Error::store("reading the instances' names", e))?;
+        Ok(names.into_iter().collect())
+    }
+
+    /// Instances per status; of one organisation or of all.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn status_totals(&self, org: Option<&OrgId>) -> Result<BTreeMap<String, i64>, Error> {
+        let mut db = self.read.acquire().await.map_err(|e| Error::store("counting instances", e))?;
+        totals(&mut db, org).await
+    }
+
+    /// Switches the automatic reconnect of an instance. Whether there is such an instance.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn set_auto_reconnect(&self, id: Uuid, wanted: bool, now: Millis) -> Result<bool, Error> {
+        let mut turn = self.turn().await?;
+        let sql = "UPDATE whatsapp_instances SET auto_reconnect = $1, updated_at = MAX(updated_at, $2) \
+                   WHERE id = $3 AND removed_at IS NULL";
+        sqlx::query(sql)
+            .bind(wanted)
+            .bind(now.0)
+            .bind(id.to_string())
+            .execute(&mut *turn)
+            .await
+            .map(|done| done.rows_affected() > 0)
+            .map_err(|e| Error::store("changing an instance", e))
+    }
+
     /// Instances that wanted to be woken by `now`, at most `limit`.
     ///
     /// # Errors
@@ -111,6 +169,19 @@ impl Store {
         let mut db = self.read.acquire().await.map_err(|e| Error::store("listing instances", e))?;
         page(&mut db, org, after, limit, pictures).await
     }
+}
+
+/// Instances per status; of one organisation or of all.
+pub(super) async fn totals(db: &mut SqliteConnection, org: Option<&OrgId>) -> Result<BTreeMap<String, i64>, Error> {
+    let counts: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT status, COUNT(*) FROM whatsapp_instances \
+         WHERE removed_at IS NULL AND ($1 IS NULL OR organization_id = $1) GROUP BY status",
+    )
+    .bind(org.map(OrgId::as_str))
+    .fetch_all(db)
+    .await
+    .map_err(|e| Error::store("counting instances", e))?;
+    Ok(counts.into_iter().collect())
 }
 
 pub(super) async fn one<'c>(
@@ -215,6 +286,9 @@ struct InstanceRow {
     qr_code: Option<String>,
     qr: Option<String>,
     state: String,
+    auto_reconnect: bool,
+    reconnect_attempts: u32,
+    last_reconnect_at: Option<i64>,
     created_at: i64,
     connected_at: Option<i64>,
     updated_at: i64,
@@ -235,6 +309,9 @@ impl TryFrom<InstanceRow> for Instance {
             org: row.organization_id.map(|o| OrgId::named_by_admin(&o)).transpose().map_err(|e| broken(e.into()))?,
             state: serde_json::from_str(&row.state).map_err(|e| broken(e.into()))?,
             qr: qr.map(|qr| qr.with_image(row.qr_code)),
+            auto_reconnect: row.auto_reconnect,
+            reconnect_attempts: row.reconnect_attempts,
+            last_reconnect_at: row.last_reconnect_at.map(Millis),
             created_at: Millis(row.created_at),
             connected_at: row.connected_at.map(Millis),
             updated_at: Millis(row.updated_at),

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Input};
+use super::{Act, Cause, Input};
 use crate::domain::time::Millis;
 
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +62,35 @@ impl Facts {
                 self.learn_ending(at, None, None);
                 raise(&mut self.wiped, at);
             }
-            Input::Tick => {}
+            Input::Tick | Input::Own(_) => {}
         }
+    }
+
+    /// Joins what a read of ours found. It is placed right behind the newest thing heard: Evolution's clock and ours may
+    /// differ, and what Evolution tells next must count.
+    pub(super) fn find(&mut self, act: &Act, now: Millis) {
+        let newest = self.newest_heard();
+        match act {
+            Act::FoundOpen { phone_number, profile_name } => {
+                let at = match newest {
+                    Some(_) if self.is_open() => self.opened.first().unwrap_or(now),
+                    Some(newest) => Millis(newest.0.saturating_add(1)),
+                    None => now,
+                };
+                let (phone_number, profile_name) = (phone_number.clone(), profile_name.clone());
+                self.learn(&Input::Opened { phone_number, profile_name }, at);
+            }
+            Act::FoundAbsent => {
+                raise(&mut self.removed, newest.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+
+    fn newest_heard(&self) -> Option<Millis> {
+        let qr = self.qr.as_ref().map(|qr| qr.at);
+        let signs = [self.created, self.removed, self.connecting.first(), self.opened.first(), qr, self.qr_limit];
+        signs.into_iter().chain([self.ended, self.wiped]).flatten().max()
     }
 
     fn learn_ending(&mut self, at: Millis, code: Option<u16>, cause: Option<Cause>) {

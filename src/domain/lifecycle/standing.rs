@@ -16,6 +16,27 @@ pub(super) type Standing = (Status, Option<&'static str>);
 pub mod reason {
     /// The gateway's own hint on an instance that nothing connects.
     pub const EVOLUTION_NOT_CONFIGURED: &str = "evolution_not_configured";
+    /// Evolution did not answer, or can't serve now.
+    pub const EVOLUTION_UNREACHABLE: &str = "evolution_unreachable";
+    /// Evolution answered, and somebody must change the configuration.
+    pub const EVOLUTION_REFUSED: &str = "evolution_refused";
+    /// Evolution made no code in time.
+    pub const NO_CODE: &str = "no_code";
+    /// Evolution made a code, but its webhook did not come.
+    pub const WEBHOOK_SILENT: &str = "webhook_silent";
+    /// A command is under way.
+    pub const UNLINKING: &str = "unlinking";
+    pub const REMOVING: &str = "removing";
+    /// A command was sent, and neither an event nor a read-back confirmed it.
+    pub const UNCONFIRMED: &str = "unconfirmed";
+    /// The owner unlinked the phone from here.
+    pub const BY_OWNER: &str = "by_owner";
+    /// Pairing waits, for half a minute at most, until an earlier ending was told to its end (CONTRACT §1.6).
+    pub const WAITING_FOR_WIPE: &str = "waiting_for_wipe";
+    /// Connected, but Evolution's stored session is gone: it ends with the next reconnect.
+    pub const SESSION_WIPED: &str = "session_wiped";
+    /// The account asks for a passkey on the phone.
+    pub const PASSKEY: &str = "passkey";
     pub const REMOVED: &str = "removed";
     pub const QR_LIMIT: &str = "qr_limit";
     /// A code seemed scanned, but the connection never opened.
@@ -146,6 +167,31 @@ impl Facts {
         }
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_removed() && self.newest().is_some_and(|(_, sign)| sign == Sign::Opened)
+    }
+
+    pub(super) fn opened_after(&self, at: Millis) -> bool {
+        self.opened() > Some(at)
+    }
+
+    pub(super) fn last_opened(&self) -> Option<Millis> {
+        self.opened()
+    }
+
+    pub(super) fn last_connecting(&self) -> Option<Millis> {
+        self.connecting.first().filter(|at| self.lives(*at))
+    }
+
+    /// A final ending whose `logout.instance` has not come. It counts beyond a removal, since the wipe goes by name.
+    pub(super) fn unwiped_ending(&self) -> Option<Millis> {
+        let ended = self.ended?;
+        let code = self.code.as_ref().filter(|code| code.at + SAME_ENDING >= ended).map(|code| code.value);
+        let (status, _) = endings::standing(code, None, false);
+        let is_wiped = self.wiped.is_some_and(|wiped| wiped + SAME_ENDING >= ended);
+        (endings::is_final(status) && !is_wiped).then_some(ended)
+    }
+
     fn ending_since_open(&self) -> Option<(Millis, Standing)> {
         let ended = self.ended.filter(|ended| self.lives(*ended) && Some(*ended) >= self.opened())?;
         Some((ended, self.ending(ended)))
@@ -179,7 +225,7 @@ impl Facts {
 
     /// Removed, and no sign of life since. An ending is none: `status.instance` and `logout.instance` of a removed
     /// instance may be emitted 20 ms after `remove.instance` (CONTRACT §5.11).
-    fn is_removed(&self) -> bool {
+    pub(super) fn is_removed(&self) -> bool {
         let signs = [self.created, self.connecting.first(), self.qr.as_ref().map(|qr| qr.at), self.opened.first()];
         self.removed.is_some() && !signs.into_iter().flatten().any(|at| self.lives(at))
     }

@@ -31,7 +31,7 @@ impl Storm {
     /// Remembers that this input was stored as row `seq`.
     pub fn stored(&mut self, input: &Input, seq: i64, emitted: Millis) {
         match input {
-            Input::Tick => {}
+            Input::Tick | Input::Own(_) => {}
             Input::Connecting => self.connecting = Some((seq, emitted)),
             _ => self.connecting = None,
         }

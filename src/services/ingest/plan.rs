@@ -1,10 +1,13 @@
 //! What a batch of arrivals becomes: a pure decision over what the store knows of it.
 
+mod announced;
+
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use serde_json::json;
 
+pub use self::announced::Announcement;
 use super::QuarantineGauge;
 use crate::adapters::store::batch::{
     Appended, Changes, ChannelId, Key, Known, Lookups, NewInstance, Quarantined, Remembered, Seen, ShownChange, Subject,
@@ -48,26 +51,6 @@ pub struct Rules {
     /// Messages go to the organisation's channel too.
     pub org_sees_messages: bool,
     pub quarantine: QuarantineGauge,
-}
-
-/// What the gateway itself appends to a user's channel.
-#[derive(Clone, Debug)]
-pub enum Announcement {
-    /// This instance must exist; its beginning is told when it is made now.
-    Make(Box<NewInstance>),
-    /// A notification whose `data` is ready.
-    Notification { instance: InstanceName, data: String },
-    /// Time passed for an instance that wanted to be woken.
-    Wake { instance: InstanceName },
-}
-
-impl Announcement {
-    pub fn instance(&self) -> &InstanceName {
-        match self {
-            Self::Make(new) => &new.name,
-            Self::Notification { instance, .. } | Self::Wake { instance } => instance,
-        }
-    }
 }
 
 const DAY_MS: i64 = 86_400_000;
@@ -149,28 +132,6 @@ impl<'a> Plan<'a> {
         Ok(verdict)
     }
 
-    /// Appends what the gateway itself has to say.
-    pub fn announce(&mut self, announcement: &Announcement) {
-        let Some(mut subject) = self.subjects.remove(announcement.instance()) else { return };
-        match announcement {
-            // Several may ask at once; it begins once.
-            Announcement::Make(_) if !self.made.remove(&subject.name) => {}
-            Announcement::Make(_) => {
-                let view = subject.state.view(self.now);
-                let data = status_data(&subject.name, &view);
-                self.say(&mut subject, EventName::STATUS, Bytes::from(data));
-            }
-            Announcement::Notification { data, .. } => {
-                self.say(&mut subject, EventName::NOTIFICATION, Bytes::copy_from_slice(data.as_bytes()));
-            }
-            Announcement::Wake { .. } => {
-                let lived = self.live(&mut subject, &Input::Tick, self.now);
-                self.tell(&mut subject, lived, true);
-            }
-        }
-        self.subjects.insert(announcement.instance().clone(), subject);
-    }
-
     pub fn finish(mut self) -> Changes {
         self.changes.subjects = self.subjects.into_values().collect();
         self.changes
@@ -230,7 +191,7 @@ impl<'a> Plan<'a> {
         }
         subject.wake_at = actions.iter().rev().find_map(|action| match action {
             Action::WakeAt(at) => Some(*at),
-            Action::Notify(_) => None,
+            Action::Notify(_) | Action::Order(..) => None,
         });
         subject.touched = true;
         Lived { changed: seen_before != subject.state.last_seen(self.now), after, actions }
@@ -243,9 +204,13 @@ impl<'a> Plan<'a> {
             self.say(subject, EventName::STATUS, Bytes::from(data));
         }
         for action in lived.actions {
-            if let Action::Notify(notice) = action {
-                let data = words::notice(notice, &lived.after).frame_data(&subject.name);
-                self.say(subject, EventName::NOTIFICATION, data);
+            match action {
+                Action::Notify(notice) => {
+                    let data = words::notice(notice, &lived.after).frame_data(&subject.name);
+                    self.say(subject, EventName::NOTIFICATION, data);
+                }
+                Action::Order(kind, after) => self.order(subject, kind, None, after),
+                Action::WakeAt(_) => {}
             }
         }
     }

@@ -28,6 +28,10 @@ const EVERY: Duration = Duration::from_mins(1);
 const BREATH: Duration = Duration::from_millis(20);
 /// Younger rows are never dropped for size (INTERFACE §1).
 const UNTOUCHABLE: Duration = Duration::from_hours(24);
+/// Commands that ended are kept this long, for whoever asks what became of them.
+const COMMANDS_KEPT: Duration = Duration::from_hours(7 * 24);
+/// A removed instance's row takes in what Evolution may still re-send of it (CONTRACT §1.3).
+const REMOVED_KEPT: Duration = Duration::from_mins(60);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Drops what is old until `stop`.
@@ -69,6 +73,8 @@ async fn drop_due(store: &Store, clock: &Clock, config: &RetentionConfig) -> Res
     while store.drop_recent_before(today - 2).await? > 0 {
         tokio::time::sleep(BREATH).await;
     }
+    store.drop_commands_before(now - COMMANDS_KEPT).await?;
+    store.drop_removed_before(now - REMOVED_KEPT).await?;
     let mut dropped = 0;
     let too_old = now - DAY * config.event_retention_days;
     while let went @ 1.. = store.drop_events_before(too_old).await? {

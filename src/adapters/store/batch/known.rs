@@ -118,6 +118,7 @@ impl TryFrom<SubjectRow> for Subject {
             shown_change: if unreadable_qr { ShownChange::Clear } else { ShownChange::Keep },
             wake_at: row.wake_at.map(Millis),
             touched: false,
+            removed: false,
         })
     }
 }

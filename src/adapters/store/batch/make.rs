@@ -8,7 +8,7 @@ use super::NewInstance;
 use crate::domain::ids::{InstanceName, OrgId};
 use crate::domain::time::Millis;
 
-/// Makes those that are not there; an existing one joins the organisation that is named. Which were made.
+/// Makes those that are not there, or were removed; an existing one joins the organisation that is named. Which were made.
 pub(super) async fn instances(
     db: &mut SqliteConnection,
     wanted: &[NewInstance],
@@ -35,7 +35,10 @@ async fn insert(db: &mut SqliteConnection, new: &NewInstance, now: Millis) -> Re
     let inserted = sqlx::query(
         "INSERT INTO whatsapp_instances \
          (id, instance_name, user_id, organization_id, created_at, updated_at, state, status, status_reason) \
-         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8) ON CONFLICT (user_id) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8) ON CONFLICT (user_id) DO UPDATE SET \
+         removed_at = NULL, id = excluded.id, organization_id = excluded.organization_id, created_at = excluded.created_at, \
+         updated_at = excluded.updated_at, connected_at = NULL, auto_reconnect = 1, reconnect_attempts = 0, \
+         last_reconnect_at = NULL WHERE removed_at IS NOT NULL",
     )
     .bind(new.id.to_string())
     .bind(new.name.as_str())

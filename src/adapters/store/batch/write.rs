@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::super::aside::QuarantineSize;
+use super::super::commands;
 use super::super::instances::QrColumn;
 use super::{Appended, Changes, ChannelId, Quarantined, Remembered, ShownChange, Subject};
 use crate::domain::time::Millis;
@@ -27,6 +28,11 @@ pub(super) async fn all(
     advance(db, changes).await?;
     for subject in changes.subjects.iter().filter(|subject| subject.touched) {
         save_subject(db, subject, changes.now).await?;
+    }
+    commands::order(db, &changes.ordered, changes.now).await?;
+    commands::settle(db, &changes.settled, changes.now).await?;
+    for subject in changes.subjects.iter().filter(|subject| subject.removed) {
+        remove(db, subject, changes.now).await?;
     }
     Ok(grew)
 }
@@ -193,4 +199,18 @@ async fn save_subject(db: &mut SqliteConnection, subject: &Subject, now: Millis)
         .execute(&mut *db)
         .await?;
     Ok(())
+}
+
+/// Puts the row away, unless somebody has asked for the instance again in the meantime.
+async fn remove(db: &mut SqliteConnection, subject: &Subject, now: Millis) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE whatsapp_instances SET removed_at = $1, qr_code = NULL, qr = NULL WHERE session_id = $2 AND NOT EXISTS \
+         (SELECT 1 FROM instance_commands c WHERE c.session_id = $2 AND c.status IN ('pending', 'sent') \
+         AND c.kind IN ('connect', 'reconnect'))",
+    )
+    .bind(now.0)
+    .bind(subject.session_id)
+    .execute(db)
+    .await
+    .map(|_| ())
 }

@@ -94,7 +94,7 @@ proptest! {
         let (state, actions) = step(&learnt(&story, now), &Input::Tick, at(now), at(now));
         let wake = actions.iter().find_map(|action| match action {
             Action::WakeAt(wake) => Some(*wake),
-            Action::Notify(_) => None,
+            Action::Notify(_) | Action::Order(..) => None,
         });
         let look = at(now + look);
 

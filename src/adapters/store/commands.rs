@@ -1,0 +1,212 @@
+//! The table of commands. They are written and ended by the ingest batches (`batch.rs`), in the transaction that changes
+//! the instance; here they are claimed and looked up.
+
+use sqlx::{FromRow, SqliteConnection};
+use tracing::error;
+
+use super::Store;
+use super::batch::{NewCommand, Settled};
+use crate::domain::command::{Kind, Note, Progress};
+use crate::domain::error::Error;
+use crate::domain::ids::{InstanceName, UserId};
+use crate::domain::procedure::End;
+use crate::domain::time::Millis;
+
+/// A command in the hands of whoever carries it out.
+#[derive(Clone)]
+pub struct Claimed {
+    pub id: i64,
+    pub instance: InstanceName,
+    pub user: UserId,
+    pub kind: Kind,
+    /// Digits with country code.
+    pub number: Option<String>,
+    pub asked_at: Millis,
+    /// How often it was begun before.
+    pub attempts: u32,
+}
+
+/// Names no number.
+impl std::fmt::Debug for Claimed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Claimed")
+            .field("id", &self.id)
+            .field("instance", &self.instance)
+            .field("kind", &self.kind)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One at a time per instance, in the order they were asked for. A check that is not due holds nobody up.
+const DUE: &str = "SELECT c.id, i.instance_name, i.user_id, c.kind, c.number, c.asked_at, c.attempts \
+     FROM instance_commands c JOIN whatsapp_instances i ON i.session_id = c.session_id \
+     WHERE c.status = 'pending' AND c.due_at <= $1 AND NOT EXISTS ( \
+       SELECT 1 FROM instance_commands o WHERE o.session_id = c.session_id AND o.id <> c.id AND ( \
+         o.status = 'sent' OR (o.status = 'pending' AND o.id < c.id AND (o.kind <> 'check' OR o.due_at <= $1)))) \
+     ORDER BY c.due_at, c.id LIMIT $2";
+
+impl Store {
+    /// Takes due commands, at most `limit`; each is the caller's until it is settled.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn claim_commands(&self, now: Millis, limit: i64) -> Result<Vec<Claimed>, Error> {
+        let failed = |e: sqlx::Error| Error::store("claiming commands", e);
+        let due: Vec<CommandRow> =
+            sqlx::query_as(DUE).bind(now.0).bind(limit).fetch_all(&self.read).await.map_err(failed)?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<i64> = due.iter().map(|row| row.id).collect();
+        let ids = serde_json::to_string(&ids).map_err(|e| Error::store("naming commands", e))?;
+        let mut turn = self.turn().await?;
+        sqlx::query(
+            "UPDATE instance_commands SET status = 'sent', attempts = attempts + 1 \
+             WHERE id IN (SELECT value FROM json_each($1)) AND status = 'pending'",
+        )
+        .bind(ids)
+        .execute(&mut *turn)
+        .await
+        .map_err(failed)?;
+        Ok(due.into_iter().filter_map(CommandRow::readable).collect())
+    }
+
+    /// Opens again what another run of this program had claimed: nobody else carries it out.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn reopen_commands(&self) -> Result<u64, Error> {
+        let mut turn = self.turn().await?;
+        sqlx::query("UPDATE instance_commands SET status = 'pending' WHERE status = 'sent'")
+            .execute(&mut *turn)
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(|e| Error::store("opening commands again", e))
+    }
+
+    /// How the newest command of this kind and number stands.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn progress(&self, session: i64, kind: Kind, number: Option<&str>) -> Result<Option<Progress>, Error> {
+        // The number goes when the command ends.
+        let sql = "SELECT status, outcome, advice FROM instance_commands WHERE session_id = $1 AND kind = $2 \
+                   AND (number IS $3 OR status NOT IN ('pending', 'sent')) \
+                   ORDER BY status IN ('pending', 'sent') DESC, id DESC LIMIT 1";
+        let row: Option<(String, Option<String>, Option<String>)> = sqlx::query_as(sql)
+            .bind(session)
+            .bind(kind.as_str())
+            .bind(number)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(|e| Error::store("reading a command", e))?;
+        Ok(row.map(|(status, outcome, advice)| match status.as_str() {
+            "confirmed" => Progress::Confirmed,
+            "unconfirmed" => Progress::Unconfirmed(Note { code: outcome.unwrap_or_default(), advice }),
+            _ => Progress::Open,
+        }))
+    }
+
+    /// Drops commands that ended before `before`.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn drop_commands_before(&self, before: Millis) -> Result<u64, Error> {
+        let mut turn = self.turn().await?;
+        sqlx::query("DELETE FROM instance_commands WHERE ended_at < $1")
+            .bind(before.0)
+            .execute(&mut *turn)
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(|e| Error::store("dropping old commands", e))
+    }
+
+    /// Drops instances that were removed before `before`.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn drop_removed_before(&self, before: Millis) -> Result<u64, Error> {
+        let mut turn = self.turn().await?;
+        sqlx::query("DELETE FROM whatsapp_instances WHERE removed_at < $1")
+            .bind(before.0)
+            .execute(&mut *turn)
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(|e| Error::store("dropping removed instances", e))
+    }
+}
+
+pub(super) async fn order(db: &mut SqliteConnection, wanted: &[NewCommand], now: Millis) -> Result<(), sqlx::Error> {
+    for command in wanted {
+        sqlx::query(
+            "INSERT INTO instance_commands (session_id, kind, number, due_at, asked_at) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(command.session_id)
+        .bind(command.kind.as_str())
+        .bind(command.number.as_deref())
+        .bind(command.due_at.0)
+        .bind(now.0)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn settle(db: &mut SqliteConnection, settled: &[Settled], now: Millis) -> Result<(), sqlx::Error> {
+    for Settled { command, end } in settled {
+        let (status, due_at, note) = match end {
+            End::Confirmed(note) => ("confirmed", None, note.as_ref()),
+            End::Removed => ("confirmed", None, None),
+            End::Unconfirmed(note) => ("unconfirmed", None, Some(note)),
+            End::Later(due, note) => ("pending", Some(due.0), note.as_ref()),
+        };
+        sqlx::query(
+            "UPDATE instance_commands SET status = $1, outcome = $2, advice = $3, due_at = COALESCE($4, due_at), \
+             ended_at = CASE WHEN $4 IS NULL THEN $5 END, number = CASE WHEN $4 IS NULL THEN NULL ELSE number END \
+             WHERE id = $6",
+        )
+        .bind(status)
+        .bind(note.map(|note| note.code.as_str()))
+        .bind(note.and_then(|note| note.advice.as_deref()))
+        .bind(due_at)
+        .bind(now.0)
+        .bind(command)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+#[derive(FromRow)]
+struct CommandRow {
+    id: i64,
+    instance_name: String,
+    user_id: String,
+    kind: String,
+    number: Option<String>,
+    asked_at: i64,
+    attempts: u32,
+}
+
+impl CommandRow {
+    /// `None` for one that this version can't read: it stays claimed, and holds up only its own instance.
+    fn readable(self) -> Option<Claimed> {
+        let kind = Kind::parse(&self.kind);
+        let named = InstanceName::parse(&self.instance_name).ok().zip(UserId::named_by_admin(&self.user_id).ok());
+        let Some((kind, (instance, user))) = kind.zip(named) else {
+            error!(command.id = self.id, "a command can't be read and is left alone");
+            return None;
+        };
+        Some(Claimed {
+            id: self.id,
+            instance,
+            user,
+            kind,
+            number: self.number,
+            asked_at: Millis(self.asked_at),
+            attempts: self.attempts,
+        })
+    }
+}
