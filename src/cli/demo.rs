@@ -14,7 +14,7 @@ use crate::adapters::clock;
 use crate::app::{App, stop_signal};
 use crate::config::Settings;
 use crate::domain::ids::UserId;
-use crate::simulator::{self, Sender, USERS};
+use crate::simulator::replay::{self, Sender, USERS};
 
 #[derive(Clone, Debug, clap::Args)]
 // The demo has a database and an operator of its own.
@@ -45,7 +45,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let senders = senders(&app, &base)?;
     let tasks = app.tasks();
     let welcome = async {
-        simulator::start(senders, &admin, &tasks).await?;
+        replay::start(senders, &admin, &tasks).await?;
         say(&format!("\n  zapgate demo is running. Open:\n\n    {base}/#login={code}\n"));
         say("  The link signs in once, within 10 minutes. Three sample users scan, connect and get messages.");
         say("  Ctrl+C stops it and throws everything away.\n");

@@ -39,6 +39,8 @@ recordings! {
     Read = "update-read",
     Composing = "presence-composing",
     Edit = "edit",
+    HistoryNotice = "history-notice",
+    SentImage = "send-image",
 }
 
 impl Recording {
@@ -46,6 +48,24 @@ impl Recording {
     pub(super) fn body(self) -> Value {
         let mut file: Value = serde_json::from_str(self.text()).unwrap_or_default();
         file["request"]["body"].take()
+    }
+
+    /// `data` of the webhook's body.
+    pub(super) fn data(self) -> Value {
+        self.body()["data"].take()
+    }
+
+    /// Where a message of this kind has its words: a field of `message`, and the field inside where it is an object.
+    pub(super) const fn place_of_words(self) -> Option<(&'static str, Option<&'static str>)> {
+        match self {
+            Self::Text | Self::FromMe | Self::Group | Self::Sent => Some(("conversation", None)),
+            Self::Image => Some(("imageMessage", Some("caption"))),
+            Self::Document => Some(("documentMessage", Some("caption"))),
+            Self::Location => Some(("locationMessage", Some("name"))),
+            Self::Poll => Some(("pollCreationMessageV3", Some("name"))),
+            Self::Reaction => Some(("reactionMessage", Some("text"))),
+            _ => None,
+        }
     }
 }
 

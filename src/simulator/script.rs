@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::Sender;
 use super::recordings::Recording;
+use super::replay::Sender;
 use super::talk::{self, Person, Turn};
 
 /// Seconds until the first scan and of the first talk, by the user's place: within ten seconds one is connected, one

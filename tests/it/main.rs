@@ -43,6 +43,7 @@ mod retention;
 mod sabotage;
 mod secrets;
 mod shutdown;
+mod simulator;
 mod smoke;
 mod socket;
 mod store_down;

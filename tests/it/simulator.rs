@@ -1,0 +1,7 @@
+//! The simulated Evolution against the recordings of a real one, and by itself.
+
+mod contract;
+mod deliveries;
+mod flows;
+mod rig;
+mod shape;
