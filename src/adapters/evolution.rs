@@ -79,6 +79,12 @@ impl Evolution {
         self.inner.transport.standing()
     }
 
+    /// How long nothing will be asked of it; zero when it may be asked.
+    pub fn pause(&self) -> Duration {
+        let Standing::Open { until } = self.breaker() else { return Duration::ZERO };
+        Duration::from_millis(u64::try_from(until.since(self.inner.clock.now())).unwrap_or(0))
+    }
+
     /// The server's version, at most a day old.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ pub enum Error {
     },
     /// Later may help; the advice is for whoever runs the server.
     #[error("Evolution can't be reached. {advice}")]
-    EvolutionUnreachable { advice: String },
+    EvolutionUnreachable { advice: String, retry_after: Duration },
     /// It answered, and somebody must change the configuration; what, is said.
     #[error("Evolution refused. {0}")]
     EvolutionRefused(String),

@@ -136,7 +136,7 @@ fn detail(error: &Error, status: StatusCode, title: &str) -> String {
 
 fn retry_after(error: &Error, status: StatusCode) -> Option<Duration> {
     match error {
-        Error::TooManyRequests { retry_after } => Some(*retry_after),
+        Error::TooManyRequests { retry_after } | Error::EvolutionUnreachable { retry_after, .. } => Some(*retry_after),
         _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_SOON),
         _ => None,
     }
@@ -265,7 +265,10 @@ mod tests {
             Error::QuarantineFull,
             Error::Stopping,
             Error::store("reading", "secret cause"),
-            Error::EvolutionUnreachable { advice: "Check the host name.".to_owned() },
+            Error::EvolutionUnreachable {
+                advice: "Check the host name.".to_owned(),
+                retry_after: Duration::from_secs(30),
+            },
             Error::EvolutionRefused("Set the key.".to_owned()),
             Error::EvolutionNotConfigured,
             Error::KeySetUnreachable("secret cause".into()),
@@ -366,7 +369,7 @@ mod tests {
         503 quarantine_full | The quarantine is full | The quarantine is full. Try again in a moment. · retry after 5
         503 stopping | The server is stopping | The server is stopping. Try again in a moment. · retry after 5
         503 store_unavailable | The store is not available | The store is not available. Try again in a moment. · retry after 5
-        503 evolution_unreachable | Evolution API can't be reached | Evolution can't be reached. Check the host name. · retry after 5
+        503 evolution_unreachable | Evolution API can't be reached | Evolution can't be reached. Check the host name. · retry after 30
         502 evolution_refused | Evolution API refused | Evolution refused. Set the key.
         503 evolution_not_configured | Evolution API is not configured | EVOLUTION_API_URL is not set on this server, so nothing can be asked of Evolution · retry after 5
         503 key_set_unreachable | The identity provider's keys could not be read | The identity provider's keys could not be read. Try again in a moment. · retry after 5

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, warn};
 
@@ -70,6 +70,9 @@ const MOST_STEPS: u32 = 2_000;
 /// After a command that could not be carried out to its end for a reason of ours.
 const AFTER_FAULT: Duration = Duration::from_secs(10);
 
+/// A command, and its place among those carried out side by side.
+type Begun = (Claimed, OwnedSemaphorePermit);
+
 /// The one loop that acts at Evolution.
 #[derive(Debug)]
 pub struct Supervisor {
@@ -88,18 +91,44 @@ impl Supervisor {
         stop.run_until_cancelled(self.work()).await;
     }
 
+    /// Two loops side by side, so that commands under way go on while the next ones are looked for: one that waits for
+    /// the store must not wait for the other to be done with it.
     async fn work(&self) {
         self.reopen().await;
-        let mut running = FuturesUnordered::new();
+        let (sender, claimed) = mpsc::channel(AT_ONCE);
+        tokio::join!(self.claim_all(sender), self.carry_out_all(claimed));
+    }
+
+    async fn claim_all(&self, sender: mpsc::Sender<Begun>) {
+        let room = Arc::new(Semaphore::new(AT_ONCE));
         loop {
             self.order_checks().await;
-            for claimed in self.claim(AT_ONCE - running.len()).await {
-                running.push(self.carry_out(claimed));
+            for claimed in self.claim(room.available_permits()).await {
+                // There was room for all of them, and nobody else takes any.
+                let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+                if sender.send((claimed, place)).await.is_err() {
+                    return;
+                }
             }
             tokio::select! {
-                Some(()) = running.next(), if !running.is_empty() => {}
                 () = self.news.ordered() => {}
                 () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    async fn carry_out_all(&self, mut claimed: mpsc::Receiver<Begun>) {
+        let mut running = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                Some((claimed, place)) = claimed.recv() => running.push(async move {
+                    self.carry_out(claimed).await;
+                    drop(place);
+                    // What waited for its instance, or for its place, may begin.
+                    self.news.order();
+                }),
+                Some(()) = running.next(), if !running.is_empty() => {}
+                else => return,
             }
         }
     }

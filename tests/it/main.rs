@@ -50,3 +50,4 @@ mod store_down;
 mod tail;
 mod tidy;
 mod traffic;
+mod whatsapp;

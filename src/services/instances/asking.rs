@@ -16,6 +16,8 @@ use crate::services::ingest::Announcement;
 
 /// How long a request waits for what it asked for (INTERFACE §3: `connect` answers within 5 s).
 const PATIENCE: Duration = Duration::from_millis(4_800);
+/// After how long to try again what Evolution did not answer.
+const SOON: Duration = Duration::from_secs(5);
 
 impl Instances {
     /// Ensures the user's one instance and starts its connection. What comes back may already show a code.
@@ -103,7 +105,7 @@ impl Instances {
             follower.mark_unchanged();
             let Some(current) = self.store.instance_of(&instance.user).await? else { return Ok(None) };
             match self.store.progress(current.session_id, kind, number).await? {
-                Some(Progress::Unconfirmed(note)) => return failed(&note).map_or(Ok(Some(current)), Err),
+                Some(Progress::Unconfirmed(note)) => return self.failed(&note).map_or(Ok(Some(current)), Err),
                 // Its number follows its code by a second.
                 Some(Progress::Confirmed) if number.is_none() => return Ok(Some(current)),
                 _ if kind == Kind::Connect && self.shows_what_is_wanted(&current, number) => return Ok(Some(current)),
@@ -112,6 +114,19 @@ impl Instances {
             if !changed_before(&mut follower, deadline).await {
                 return Ok(Some(current));
             }
+        }
+    }
+
+    /// What a command's end means to whoever waits for it; `None` where the instance says it itself.
+    fn failed(&self, note: &Note) -> Option<Error> {
+        let advice = note.advice.clone().unwrap_or_default();
+        match note.code.as_str() {
+            reason::EVOLUTION_UNREACHABLE => {
+                let pause = self.evolution.as_ref().map_or(SOON, |evolution| evolution.pause());
+                Some(Error::EvolutionUnreachable { advice, retry_after: pause.max(SOON) })
+            }
+            reason::EVOLUTION_REFUSED => Some(Error::EvolutionRefused(advice)),
+            _ => None,
         }
     }
 
@@ -126,14 +141,4 @@ impl Instances {
 
 async fn changed_before(follower: &mut watch::Receiver<()>, deadline: Instant) -> bool {
     matches!(timeout_at(deadline, follower.changed()).await, Ok(Ok(())))
-}
-
-/// What a command's end means to whoever waits for it; `None` where the instance says it itself.
-fn failed(note: &Note) -> Option<Error> {
-    let advice = note.advice.clone().unwrap_or_default();
-    match note.code.as_str() {
-        reason::EVOLUTION_UNREACHABLE => Some(Error::EvolutionUnreachable { advice }),
-        reason::EVOLUTION_REFUSED => Some(Error::EvolutionRefused(advice)),
-        _ => None,
-    }
 }

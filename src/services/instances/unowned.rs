@@ -7,6 +7,7 @@ use super::Instances;
 use crate::domain::error::Error;
 use crate::domain::evolution::{Blame, Connection, Failure};
 use crate::domain::ids::{InstanceName, UserId};
+use crate::domain::time::Millis;
 
 /// An instance that nobody owns here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Instances {
     pub async fn unowned(&self) -> Result<Vec<Unowned>, Error> {
         let mut found: BTreeMap<String, Unowned> = BTreeMap::new();
         if let Some(evolution) = &self.evolution {
-            for row in evolution.rows().await.map_err(of_failure)? {
+            for row in evolution.rows().await.map_err(|failure| of_failure(&failure, self.clock.now()))? {
                 let entry = found.entry(row.name.to_string()).or_insert_with(|| Unowned::named(row.name));
                 entry.at_evolution = Some(row.status);
             }
@@ -57,10 +58,10 @@ impl Unowned {
     }
 }
 
-fn of_failure(failure: Failure) -> Error {
+fn of_failure(failure: &Failure, now: Millis) -> Error {
     let advice = failure.advice().unwrap_or_else(|| format!("{failure}."));
     match failure.blame() {
-        Blame::Outage => Error::EvolutionUnreachable { advice },
+        Blame::Outage => Error::EvolutionUnreachable { advice, retry_after: failure.retry_after(now) },
         Blame::Configuration | Blame::Request => Error::EvolutionRefused(advice),
     }
 }
