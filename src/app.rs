@@ -30,13 +30,12 @@ use crate::adapters::store::Store;
 use crate::adapters::tasks::Tasks;
 use crate::adapters::tls;
 use crate::config::Settings;
-use crate::domain::ids::{InstanceName, UserId};
 use crate::http::api::live::LiveDoor;
 use crate::http::api::operations::{ApiDocument, Loops};
 use crate::http::door::Door;
 use crate::http::span::RequestSpan;
 use crate::http::webhook::Intake;
-use crate::http::{self, assets, cors, panics, problem, sockets};
+use crate::http::{self, Extras, assets, cors, panics, problem, sockets};
 use crate::services::hub::Hub;
 use crate::services::identity::Identity;
 use crate::services::ingest::disk::DiskGauge;
@@ -54,7 +53,6 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     store: Store,
-    clock: Clock,
     /// Sockets and whatever feeds them: told to stop first.
     front: Tasks,
     /// The writer and its housekeeping: told to stop when nothing new can come in.
@@ -63,6 +61,7 @@ pub struct App {
     /// An operator's token made for this run, when none was configured.
     made_admin: Option<SecretString>,
     lock: FolderLock,
+    extras: Option<Extras>,
 }
 
 /// What handlers are given; made once, shared by all workers.
@@ -159,10 +158,20 @@ impl App {
             hub: Data::new(hub),
             live: Data::new(LiveDoor { live, tasks: front.clone(), stop: front.stopping(), patience }),
             tail: Data::new(tail),
-            document: Data::new(ApiDocument(http::openapi_document()?)),
+            document: Data::new(ApiDocument(http::openapi_document(None)?)),
             loops: Data::new(Loops { front: front.clone(), back: back.clone() }),
         };
-        Ok(Self { settings, listener, address, store, clock, front, back, parts, made_admin, lock })
+        Ok(Self { settings, listener, address, store, front, back, parts, made_admin, lock, extras: None })
+    }
+
+    /// Adds routes, which then are in the document too.
+    ///
+    /// # Errors
+    /// Never in practice: the document is made of plain data.
+    pub fn with_extras(mut self, extras: Extras) -> anyhow::Result<Self> {
+        self.parts.document = Data::new(ApiDocument(http::openapi_document(Some(&extras))?));
+        self.extras = Some(extras);
+        Ok(self)
     }
 
     /// Serves until `stop` is done, then stops in order: no new sockets and requests, sockets closed with 1001,
@@ -172,7 +181,7 @@ impl App {
     /// When the listener fails.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let grace = self.settings.shutdown_grace();
-        let parts = self.parts;
+        let (parts, extras) = (self.parts, self.extras);
         connections::give_up_stalled(&self.listener, parts.live.patience.write)
             .context("limiting stalled connections")?;
         let server = HttpServer::new(move || {
@@ -184,6 +193,7 @@ impl App {
                 .wrap(TracingLogger::<RequestSpan>::new())
                 .into_utoipa_app()
                 .configure(http::routes)
+                .configure(|cfg| http::mount(cfg, extras.as_ref()))
                 .into_app()
                 .app_data(parts.store.clone())
                 .app_data(parts.clock.clone())
@@ -261,20 +271,6 @@ impl App {
     /// When it can't be stored.
     pub async fn login_code(&self, ttl: Duration) -> anyhow::Result<String> {
         Ok(self.parts.identity.make_login_code(ttl).await?.expose_secret().to_owned())
-    }
-
-    /// The name of a user's instance.
-    pub fn instance_name(&self, user: &UserId) -> InstanceName {
-        self.parts.instances.name_of(user)
-    }
-
-    /// The key that proves webhooks of one instance.
-    pub fn webhook_key(&self, instance: &InstanceName) -> Option<SecretString> {
-        self.parts.intake.proofs.key_for(instance)
-    }
-
-    pub fn clock(&self) -> Clock {
-        self.clock.clone()
     }
 
     /// The owner of work that should end when the server begins to stop.

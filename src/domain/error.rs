@@ -40,6 +40,9 @@ pub enum Error {
     ForeignOrigin,
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// It is there and may be acted on, but not so, not now.
+    #[error("{0}")]
+    NotPossible(&'static str),
     #[error("this address doesn't know the method {0}")]
     MethodNotAllowed(String),
     #[error("the body is larger than {limit_bytes} bytes")]
@@ -110,6 +113,7 @@ impl Error {
             Self::ScopeMissing(_) => "scope_missing",
             Self::ForeignOrigin => "foreign_origin",
             Self::NotFound(_) => "not_found",
+            Self::NotPossible(_) => "not_possible",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::TooLarge { .. } => "too_large",
             Self::BodyTimeout => "body_timeout",

@@ -103,6 +103,7 @@ const fn status_and_title(error: &Error) -> (StatusCode, &'static str) {
         Error::ScopeMissing(_) => (S::FORBIDDEN, "The token lacks a scope"),
         Error::ForeignOrigin => (S::FORBIDDEN, "This origin is not allowed"),
         Error::NotFound(_) => (S::NOT_FOUND, "Not found"),
+        Error::NotPossible(_) => (S::CONFLICT, "Not possible now"),
         Error::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, "This method is not allowed here"),
         Error::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
         Error::BodyTimeout => (S::REQUEST_TIMEOUT, "The body took too long"),
@@ -252,6 +253,7 @@ mod tests {
             Error::ScopeMissing("sessions"),
             Error::ForeignOrigin,
             Error::NotFound("instance"),
+            Error::NotPossible("that can't happen now"),
             Error::MethodNotAllowed("PUT".to_owned()),
             Error::TooLarge { limit_bytes: 1024 },
             Error::BodyTimeout,
@@ -289,6 +291,7 @@ mod tests {
                 | Error::ScopeMissing(_)
                 | Error::ForeignOrigin
                 | Error::NotFound(_)
+                | Error::NotPossible(_)
                 | Error::MethodNotAllowed(_)
                 | Error::TooLarge { .. }
                 | Error::BodyTimeout
@@ -354,6 +357,7 @@ mod tests {
         403 scope_missing | The token lacks a scope | the token lacks the scope `sessions`
         403 foreign_origin | This origin is not allowed | requests from this origin are not allowed
         404 not_found | Not found | there is no such instance
+        409 not_possible | Not possible now | that can't happen now
         405 method_not_allowed | This method is not allowed here | this address doesn't know the method PUT
         413 too_large | The body is too large | the body is larger than 1024 bytes
         408 body_timeout | The body took too long | the body did not arrive whole and in time
