@@ -17,6 +17,7 @@ use crate::adapters::clock::{self, Clock};
 use crate::adapters::evolution::Evolution;
 use crate::adapters::store::Store;
 use crate::adapters::store::batch::NewInstance;
+use crate::domain::breaker::Standing;
 use crate::domain::command::Note;
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, OrgId, UserId};
@@ -55,6 +56,11 @@ impl Instances {
             adopted.insert(user, name);
         }
         Ok(Self { store, ingest, clock, news, evolution, adopted: Arc::new(adopted), alerted: Arc::default() })
+    }
+
+    /// How the breaker of the one Evolution stands; `None` when none is configured.
+    pub fn breaker(&self) -> Option<Standing> {
+        self.evolution.as_ref().map(Evolution::breaker)
     }
 
     /// The name of a user's instance, whether it exists or not; no I/O, since every webhook asks.

@@ -10,6 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::adapters::store::Store;
 use crate::adapters::tasks::Tasks;
+use crate::domain::breaker::Standing;
 use crate::domain::caller::Caller;
 use crate::http::extract;
 use crate::http::problem::Problem;
@@ -32,7 +33,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Liveness
 ///
-/// `{"status":"ok"}` for anybody; the queue, the counts and the store for an operator.
+/// `{"status":"ok"}` for anybody; the queue, the counts, the store and Evolution's breaker for an operator.
 #[utoipa::path(tag = "operations", responses((status = 200, description = "alive")))]
 #[get("/health")]
 async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
@@ -46,6 +47,11 @@ async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
         "diskNearlyFull": intake.ingest.disk_is_low(),
+        "evolution": intake.instances.breaker().map(|standing| match standing {
+            Standing::Closed => json!({"breaker": "closed"}),
+            Standing::Open { until } => json!({"breaker": "open", "until": until.to_string()}),
+            Standing::Probing => json!({"breaker": "probing"}),
+        }),
         "ingest": {
             "waiting": intake.ingest.waiting(),
             "stored": read(&counts.stored),

@@ -98,10 +98,12 @@ async fn after_five_failures_nothing_is_asked_for_half_a_minute_and_then_once() 
 
     let refused = rig.connect("ana").await;
     let asked_meanwhile = rig.evolution.calls().len();
+    let health = rig.app.as_admin("GET", "/health", Value::Null).await;
     rig.app.clock.advance(Duration::from_secs(31));
     let connected = rig.connect("ana").await;
 
     assert_eq!((refused.status, refused.code(), asked_meanwhile), (503, "evolution_unreachable", 0));
+    assert_eq!(health.json["evolution"]["breaker"], "open");
     assert_eq!(connected.status, 200, "{}", connected.json);
     let retry_after: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((20..=30).contains(&retry_after), "{retry_after}");
