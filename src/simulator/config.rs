@@ -103,6 +103,8 @@ pub struct Latencies {
     /// From a send to its delivery, and from that to its being read.
     pub delivered: Duration,
     pub read: Duration,
+    /// From the control's answer to the outage that it was asked for.
+    pub outage_notice: Duration,
 }
 
 impl Default for Latencies {
@@ -125,6 +127,7 @@ impl Default for Latencies {
             removal: ms(50),
             delivered: ms(700),
             read: ms(1500),
+            outage_notice: ms(50),
         }
     }
 }

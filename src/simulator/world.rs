@@ -12,6 +12,7 @@ mod pairing;
 mod sends;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -106,6 +107,10 @@ enum Due {
     Reopen {
         outage: u64,
     },
+    Outage {
+        dies: bool,
+        lasts: Duration,
+    },
 }
 
 /// The limits of what is kept.
@@ -129,6 +134,8 @@ pub(super) struct World {
     serial: u64,
     /// Evolution's process is down: nothing lives, nothing is sent.
     is_down: bool,
+    /// The process died since that was last asked.
+    has_died: bool,
     /// The outage under way, in which the port refuses connections; and its end, where that is fixed.
     outage: Option<(u64, Option<Millis>)>,
 }
@@ -155,6 +162,7 @@ impl World {
             due: BTreeMap::new(),
             serial: 0,
             is_down: false,
+            has_died: false,
             outage: None,
         }
     }
@@ -162,6 +170,11 @@ impl World {
     /// What is to be delivered; to be asked for after each call.
     pub(super) fn take_posts(&mut self) -> Vec<Post> {
         std::mem::take(&mut self.outbox)
+    }
+
+    /// Whether the process died since the last call: its deliveries end with it.
+    pub(super) fn take_death(&mut self) -> bool {
+        std::mem::take(&mut self.has_died)
     }
 
     pub(super) fn next_due(&self) -> Option<Millis> {
@@ -192,6 +205,7 @@ impl World {
             Due::Receipt { name, receipt } => self.receipt(&name, receipt, now),
             Due::Gone { name, serial } => self.gone(&name, serial),
             Due::Reopen { outage } => self.reopen(outage, now),
+            Due::Outage { dies, lasts } => self.begin_outage(dies, lasts, now),
         }
     }
 

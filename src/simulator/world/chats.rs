@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::instance::Stage;
 use super::{MESSAGES_KEPT, Then, World};
 use crate::domain::time::Millis;
-use crate::simulator::Phone;
 use crate::simulator::recordings::Recording;
+use crate::simulator::{Phone, answers};
 
 /// Messages kept for an account that is not connected.
 const OFFLINE_KEPT: usize = 1000;
@@ -131,7 +131,13 @@ impl World {
 
     /// The four webhooks of one message (§2): two at once, two from the queue.
     fn upsert(&mut self, name: &str, about: &About, content: &Content, now: Millis) {
-        let data = about.message(content);
+        let mut data = about.message(content);
+        if matches!(content, Content::Recorded(Recording::Image | Recording::Audio | Recording::Document, _))
+            && self.instances.get(name).and_then(|instance| instance.webhook.as_ref()).is_some_and(|hook| hook.base64)
+        {
+            // Beside the message, without the prefix of a data URI (§4.2).
+            data["message"]["base64"] = json!(answers::TINY_FILE);
+        }
         let is_group = matches!(content, Content::GroupText(_));
         let chat = data["key"]["remoteJid"].clone();
         self.emit(name, "chats.update", json!([{"remoteJid": chat, "instanceId": about.instance}]), None, now);
