@@ -72,7 +72,7 @@ impl Simulator {
         let names = (config.key, config.client_name);
         let engine = Arc::new(Engine::new(world, time, config.policy, names, sender, tasks.stopping()));
         let served = Arc::clone(&engine);
-        tasks.spawn("simulator-port", |stop| server::run(served, door, config.workers, stop));
+        tasks.spawn("simulator-port", |stop| server::run(served, door, (config.workers, config.has_control), stop));
         tasks.spawn("simulator-webhooks", |stop| webhooks::run(Arc::clone(&engine), queue, stop));
         if is_real {
             tasks.spawn("simulator-time", |stop| Arc::clone(&engine).run(stop));

@@ -35,6 +35,8 @@ pub struct SimulatorConfig {
     pub seed: Option<u64>,
     /// Threads of its server.
     pub workers: usize,
+    /// Whether it can be controlled over HTTP, by whoever reaches its port.
+    pub has_control: bool,
 }
 
 impl Default for SimulatorConfig {
@@ -52,6 +54,7 @@ impl Default for SimulatorConfig {
             code_limit: 30,
             seed: None,
             workers: 1,
+            has_control: true,
         }
     }
 }

@@ -113,6 +113,10 @@ enum Due {
     },
 }
 
+/// What Evolution says of itself, and not because of something that came from WhatsApp.
+const OF_ITSELF: [&str; 5] =
+    ["instance.create", "instance.delete", "remove.instance", "send.message", "send.message.update"];
+
 /// The limits of what is kept.
 const MESSAGES_KEPT: usize = 10_000;
 
@@ -244,6 +248,15 @@ impl World {
     /// Emits an event as the instance's webhook wants it; what waits for its delivery goes on at once where there is
     /// none.
     fn emit(&mut self, name: &str, event: &'static str, data: Value, then: Option<Then>, now: Millis) {
+        let is_one_row = self.version >= Version::SAFE_LOGOUT && !OF_ITSELF.contains(&event);
+        if is_one_row
+            && let Some(memory) = self.memory_mut(name)
+            && memory.is_queue_held
+            && memory.held_back.len() < MESSAGES_KEPT
+        {
+            memory.held_back.push_back((event, data, then));
+            return;
+        }
         let post = self.post(name, event, data, then.clone(), now);
         match (post, then) {
             (Some(post), _) => self.outbox.push(post),
@@ -280,6 +293,6 @@ impl World {
 
     /// Who is linked to the instance, as WhatsApp knows it.
     pub(super) fn linked(&self, name: &str) -> Option<&Phone> {
-        self.instances.get(name)?.session.as_ref().filter(|session| session.is_linked).map(|session| &session.phone)
+        self.instances.get(name)?.device.as_ref().map(|device| &device.phone)
     }
 }

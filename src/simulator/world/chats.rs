@@ -59,7 +59,7 @@ impl World {
     /// A message arrives now, or when the account is connected again. Whether there is an account.
     pub(in crate::simulator) fn incoming(&mut self, name: &str, message: Incoming, now: Millis) -> bool {
         let Some(instance) = self.instances.get_mut(name) else { return false };
-        if !instance.session.as_ref().is_some_and(|session| session.is_linked) {
+        if instance.device.is_none() {
             return false;
         }
         let is_fighting = instance.rival_until.is_some_and(|until| until > now);
@@ -201,9 +201,11 @@ impl World {
                     }
                 }
                 Waiting::Edited(data, next) => {
-                    memory.is_queue_held = true;
                     let then = Then::Resume { name: name.to_owned(), memory: memory.id };
                     self.emit(name, "messages.edited", data, Some(then), now);
+                    if let Some(memory) = self.memory_mut(name) {
+                        memory.is_queue_held = true;
+                    }
                     if let Some((event, data)) = next {
                         self.emit(name, event, data, None, now);
                     }
@@ -216,6 +218,10 @@ impl World {
     pub(super) fn resume(&mut self, name: &str, id: u64, now: Millis) {
         if let Some(memory) = self.memory_mut(name).filter(|memory| memory.id == id) {
             memory.is_queue_held = false;
+            let held_back = std::mem::take(&mut memory.held_back);
+            for (event, data, then) in held_back {
+                self.emit(name, event, data, then, now);
+            }
             self.go_on(name, now);
         }
     }
