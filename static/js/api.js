@@ -47,17 +47,37 @@ function readClock(date, sent) {
 
 const own = (path, user) => (user ? `${path}?userId=${encodeURIComponent(user)}` : path);
 
+/** What can be asked about one connection: a user's own, or for an operator that of the user it names. */
+const connectionOf = (token, user) => {
+  const ask = (method, path, body) => call(method, own(`/api/whatsapp/${path}`, user), body, token);
+  return {
+    instance: () => ask('GET', 'instance'),
+    /** With a `number` (digits, with country code) the phone gets a code to type, too. */
+    connect: (number) =>
+      call('POST', '/api/whatsapp/connect', { ...(user && { userId: user }), ...(number && { number }) }, token),
+    reconnect: () => ask('POST', 'reconnect'),
+    unlink: () => ask('POST', 'disconnect'),
+    scanned: () => ask('POST', 'scanned'),
+    /** `null` once it is gone, else the instance that is still there. */
+    remove: () => ask('DELETE', 'instance'),
+  };
+};
+
 export const api = {
   me: () => call('GET', '/api/me'),
   login: (proof) => call('POST', '/api/login', proof),
   logout: () => call('POST', '/api/logout'),
   instances: () => call('GET', '/api/instances?limit=200'),
-  instance: (user) => call('GET', own('/api/whatsapp/instance', user)),
-  connect: (userId) => call('POST', '/api/whatsapp/connect', userId ? { userId } : {}),
+  /** `user` for operators only. */
+  of: (user) => connectionOf(null, user),
 };
 
 /** What the user of a token may ask of their own connection. */
-export const apiOf = (token) => ({
-  instance: () => call('GET', '/api/whatsapp/instance', null, token),
-  connect: () => call('POST', '/api/whatsapp/connect', {}, token),
-});
+export const apiOf = (token) => connectionOf(token, null);
+
+/** The demo's own controls; they exist only where the server says so. */
+export const demoApi = {
+  state: () => call('GET', '/demo'),
+  phone: (instance, what) => call('POST', `/demo/phones/${encodeURIComponent(instance)}/${what}`),
+  down: (seconds) => call('POST', '/demo/evolution/down', { seconds }),
+};

@@ -3,8 +3,12 @@ import { h } from './dom.js';
 import { mark } from './marks.js';
 import { needsPerson, problem, state as stateWords, t, why } from './words.js';
 import { number } from './figures.js';
-import { api, Problem } from './api.js';
+import { api } from './api.js';
+import { a } from './act-words.js';
+import { ask } from './requests.js';
+import { askRemove, askUnlink } from './sure.js';
 import { Card } from './card.js';
+import { Drawer } from './drawer.js';
 import { LiveChannel } from './live.js';
 
 const ALWAYS_LIVE = 8; // cards that listen even out of view; with those in view it stays under the socket limit
@@ -22,8 +26,9 @@ export class Board {
   me = { admin: false };
 
   /** `on`: `line()` after any change of a socket, `signIn()` when the session is over, `add()` opens the form. */
-  constructor({ board, strip, sum, add, say }, on) {
-    Object.assign(this, { el: board, strip, sum, add, say, on });
+  constructor({ board, strip, sum, add, say, drawer, sure }, on) {
+    Object.assign(this, { el: board, strip, sum, add, say, sure, on });
+    this.drawer = new Drawer(drawer, (act, card, number) => this.#ask(act, card.user, number));
     this.#admin = new LiveChannel(
       { channel: 'admin' },
       {
@@ -40,8 +45,8 @@ export class Board {
       (seen) => seen.forEach(({ target, isIntersecting }) => this.#inView(target.dataset.user, isIntersecting)),
       { rootMargin: '100px' },
     );
-    setInterval(() => this.#cards.forEach((card) => card.tick()), 1000);
-    document.addEventListener('visibilitychange', () => this.#cards.forEach((card) => card.tick()));
+    setInterval(() => this.#tick(), 1000);
+    document.addEventListener('visibilitychange', () => this.#tick());
   }
 
   /** Every socket of the page, the board's own first. */
@@ -120,20 +125,52 @@ export class Board {
     this.strip.append(h('div', { class: 'say', 'data-f': family, role: 'status' }, mark(icon), words, button));
   }
 
-  /** Asks for a user's connection (without an operator's rights: one's own); throws with words for whoever asked. */
+  #tick() {
+    this.#cards.forEach((card) => card.tick());
+    this.drawer.tick();
+  }
+
+  /** Asks for a user's connection (without an operator's rights: one's own). Answers how to show it; throws with words. */
   async connect(user) {
-    try {
-      const { instance, qrCode, pairingCode } = await api.connect(user);
+    const { instance } = await this.#ask('connect', user);
+    return () => this.drawer.open(this.#cards.get(instance.userId));
+  }
+
+  /** What an act of `actions.js` leads to is put on the board; throws with words for whoever asked. */
+  async #ask(act, user, number) {
+    const { isOperator } = this;
+    const answer = await ask(act, { user, isOperator, number, signIn: () => this.on.signIn() });
+    if (act === 'connect') {
+      const { instance, qrCode, pairingCode } = answer;
       const code = { qrCode: qrCode ?? instance.qrCode, pairingCode: pairingCode ?? instance.pairingCode };
       this.#put({ ...instance, ...code });
-      this.paint();
-      return this.#cards.get(instance.userId);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 401) this.on.signIn();
-      const exact = error.code === 'evolution_refused' && error.detail;
-      throw new Error(exact || problem(error.code));
+    } else if (answer) this.#put(answer);
+    this.paint();
+    return answer;
+  }
+
+  /** Asks the reader, then the server; the dialog stays until it has answered. */
+  #sure(act, card) {
+    if (act === 'unlink') {
+      askUnlink(this.sure, async () => {
+        await this.#ask('unlink', card.user);
+        this.say.textContent = a('unlinked', { user: card.user });
+      });
+      return;
     }
+    askRemove(this.sure, card.instanceName, async () => {
+      const left = await this.#ask('remove', card.user);
+      return () => left || this.#gone(card);
+    });
+  }
+
+  /** There is no such instance any more. */
+  #gone(card) {
+    if (this.#cards.get(card.user) !== card) return;
+    this.#drop(card);
+    if (document.activeElement === document.body) this.el.focus({ preventScroll: true });
+    this.say.textContent = a('gone', { user: card.user });
+    this.paint();
   }
 
   /** While nothing reaches the server, what needs it is disabled; `words` says why. `null`: it is there. */
@@ -146,15 +183,9 @@ export class Board {
     this.#cards.forEach((card) => card.cutOff(why));
   }
 
-  show(card) {
-    if (!card) return;
-    card.el.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
-    card.el.tabIndex = -1;
-    card.el.focus({ preventScroll: true });
-  }
-
   retell() {
     this.#cards.forEach((card) => card.retell());
+    this.drawer.retell();
     this.paint();
     if (this.#loaded && !this.strip.hidden) this.load();
   }
@@ -174,7 +205,7 @@ export class Board {
 
   #summary(cards) {
     const up = cards.filter((card) => card.status === 'connected').length;
-    const need = cards.filter((card) => needsPerson(card.status)).length;
+    const need = cards.filter((card) => needsPerson(card.status, card.reason)).length;
     const parts = [t(up === 1 ? 'sumOne' : 'sum', { up: number(up), all: number(cards.length) })];
     if (need) parts.push(t(need === 1 ? 'sumNeed' : 'sumNeeds', { n: number(need) }));
     if (this.#more) parts.push(t('more', { n: number(cards.length) }));
@@ -184,7 +215,7 @@ export class Board {
   async #list() {
     if (this.isOperator) return api.instances();
     try {
-      return { items: [await api.instance()] };
+      return { items: [await api.of(null).instance()] };
     } catch (error) {
       if (error.status === 404) return { items: [] };
       throw error;
@@ -198,8 +229,13 @@ export class Board {
       return;
     }
     const card = new Card(instance, {
-      connect: (user) => this.connect(user),
-      look: (user) => api.instance(this.isOperator ? user : null),
+      ask: (act, one) => this.#ask(act, one.user),
+      sure: (act, one) => this.#sure(act, one),
+      show: (one) => this.drawer.open(one),
+      look: (user) => api.of(this.isOperator ? user : null).instance(),
+      gone: (one) => this.#gone(one),
+      isOperator: () => this.isOperator,
+      painted: (one) => this.drawer.paint(one),
       refused: () => this.on.refused(),
       back: () => this.#back(),
       said: (one) => this.#announce(one),
@@ -213,12 +249,16 @@ export class Board {
 
   #dropAllBut(listed) {
     this.#cards.forEach((card, user) => {
-      if (listed.has(user)) return;
-      this.sight.unobserve(card.el);
-      card.live.stop();
-      card.el.remove();
-      this.#cards.delete(user);
+      if (!listed.has(user)) this.#drop(card);
     });
+  }
+
+  #drop(card) {
+    this.#cards.delete(card.user);
+    this.drawer.close(card);
+    this.sight.unobserve(card.el);
+    card.live.stop();
+    card.el.remove();
   }
 
   #inView(user, seen) {
@@ -243,7 +283,7 @@ export class Board {
 
   #announce(card) {
     const words = stateWords(card.status);
-    this.say.textContent = `${card.user}: ${words.label}. ${why({ status: card.status })}`;
+    this.say.textContent = `${card.user}: ${words.label}. ${why({ status: card.status, statusReason: card.reason })}`;
     this.paint();
   }
 

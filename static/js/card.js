@@ -1,57 +1,63 @@
 // One user's connection on the board: state and why, what to do about it, and what is said on it.
 import { bdi, h, sentence } from './dom.js';
-import { chase, mark } from './marks.js';
+import { mark } from './marks.js';
 import { lang, socketEnd, state as stateWords, t, why } from './words.js';
+import { a } from './act-words.js';
 import { initials, instant, number, phone, phoneOf, when } from './figures.js';
+import { actionsOf, UNDER_WAY } from './actions.js';
 import { Connection } from './connection.js';
-import { codePlate, isValid, preparingPlate } from './qr.js';
-import { finishing } from './finishing.js';
+import { Errand } from './errand.js';
+import { Menu } from './menu.js';
+import { Stage } from './stage.js';
+import { isValid } from './qr.js';
 import { Stream } from './stream.js';
 import { Tape } from './tape.js';
 import { LiveChannel } from './live.js';
 
 const BACKLOG = 60; // frames before the present that a fresh card asks for
-const CONFIRM_MS = 15_000;
-/** States whose next step is one press here; all of them are the same request. */
-const PRESSES = ['disconnected', 'logged_out', 'failed', 'conflict'];
+/** What the menu says of each act; two of them are asked about first. */
+const MENU_WORDS = { reconnect: 'reconnect', show: 'show', scanned: 'scanned', unlink: 'unlinkAsk', remove: 'removeAsk' };
 
 export class Card {
-  #it;
-  #stage = null;
-  #shown = '';
-  #asked = 0;
-  #fault = null;
-  #gaveUp = false;
+  it;
+  errand = new Errand(() => this.paint());
+  cut = ''; // why nothing can be asked just now
+  #stage;
+  #menu = new Menu();
+  #standing = '';
   #epoch = null;
-  #cut = '';
 
   /**
-   * `on`: `connect(user)` asks for a connection, `look(user)` for the instance as it is, `said(card)` hears of a new state, `line()` of any change of the
-   * socket, `back()` of its return, `refused()` of its being turned away.
+   * `on`: `ask(act, card)` asks the server, `sure(act, card)` asks the reader first, `show(card)` opens the drawer,
+   * `look(user)` fetches the instance as it is, `gone(card)` hears that there is none any more, `said(card)` of a new
+   * state, `painted(card)` of anything new, `line()` of any change of the socket, `back()` of its return, `refused()`
+   * of its being turned away.
    */
   constructor(instance, on) {
     this.user = instance.userId;
     this.on = on;
-    this.#it = new Connection({ turned: (before) => this.#turned(before), coded: () => this.#settle() });
+    this.it = new Connection({ turned: (before) => this.#turned(before), coded: () => this.errand.settle() });
     this.stream = new Stream(this.user);
     this.tape = new Tape();
+    this.#stage = new Stage(this);
     this.nodes = {
       tile: h('span', { class: 'tile', 'aria-hidden': 'true' }),
       name: h('h2'),
       sub: h('p', { class: 'sub' }),
       state: h('span', { class: 'state' }),
       why: h('p', { class: 'why' }),
-      stage: h('div', { class: 'stage' }),
+      issues: h('ul', { class: 'issues', hidden: true }),
       line: h('span', { class: 'line' }),
       mend: h('button', { class: 'btn sm bare', type: 'button', hidden: true }),
       seq: h('span', { class: 'num' }),
     };
-    const { tile, name, sub, state, why: reason, stage, line, mend, seq } = this.nodes;
+    const { tile, name, sub, state, why: reason, issues, line, mend, seq } = this.nodes;
+    const names = h('div', { class: 'names' }, name, sub);
     this.el = h(
       'article',
       { class: 'card', 'data-user': this.user, 'aria-label': this.user },
-      h('header', null, tile, h('div', { class: 'names' }, name, sub), state, reason),
-      stage,
+      h('header', null, tile, names, this.#menu.el, state, reason, issues),
+      this.#stage.el,
       this.stream.el,
       h('footer', null, line, mend, this.tape.el, seq),
     );
@@ -70,43 +76,67 @@ export class Card {
   }
 
   get status() {
-    return this.#it.status;
+    return this.it.status;
+  }
+
+  get reason() {
+    return this.it.info.statusReason;
   }
 
   get instanceName() {
-    return this.#it.info.instanceName;
+    return this.it.info.instanceName;
   }
 
   /** A whole instance; `certain` when it is a snapshot of the live line. */
   take(instance, certain = false) {
-    this.#it.take(instance, certain);
+    this.it.take(instance, certain);
     this.paint();
   }
 
   /** A `status` heard elsewhere (the admin channel): believed only while this card's own line is not on. */
   hear(data) {
     if (this.live.state.phase === 'on') return;
-    this.#it.hear(data);
+    this.it.hear(data);
     this.paint();
   }
 
-  /** Why its button would not work just now; empty when it would. */
+  focus() {
+    (this.#stage.el.querySelector('button') ?? this.el.querySelector('[data-role=menu]'))?.focus();
+  }
+
+  /** Why its buttons would not work just now; empty when they would. */
   cutOff(why) {
-    this.#cut = why;
+    this.cut = why;
     this.paint();
   }
 
-  fault(words) {
-    this.#asked = 0;
-    this.#fault = words;
-    this.#gaveUp = this.#kind() === 'preparing';
+  /** The code on the screen has just expired. */
+  expired() {
+    this.it.setCode(null);
     this.paint();
+  }
+
+  /** An act of `actions.js`, pressed. */
+  press(act) {
+    if (this.errand.act || this.cut) return;
+    if (act === 'show') this.on.show(this);
+    else if (act === 'unlink' || act === 'remove') this.on.sure(act, this);
+    else this.#run(act);
+  }
+
+  #run(act) {
+    if (act === 'connect') {
+      this.it.since = Date.now();
+      this.on.show(this);
+    }
+    this.errand.run(act, () => this.on.ask(act, this));
   }
 
   paint() {
-    const info = this.#it.info;
+    const info = this.it.info;
     const { tile, name, sub, state } = this.nodes;
-    const words = stateWords(info.status);
+    this.#noticeReason(info);
+    const words = stateWords(info.status, info.statusReason);
     const title = info.profileName || this.user;
     const digits = info.phoneNumber;
     this.el.dataset.status = info.status;
@@ -122,16 +152,56 @@ export class Card {
     state.dataset.f = words.family;
     state.replaceChildren(mark(info.status), h('span', null, words.label));
     this.nodes.why.replaceChildren(...this.#reason());
-    this.#paintStage();
+    this.#paintIssues();
+    this.#stage.paint();
+    this.el.dataset.stage = this.#stage.kind;
+    this.el.dataset.reason = info.statusReason ?? '';
+    this.#menu.paint(a('more', { user: this.user }), this.#items(), this.cut);
+    this.on.painted(this);
+  }
+
+  /** What an operator should change, in the server's words. */
+  #paintIssues() {
+    const issues = this.on.isOperator() ? (this.it.info.health?.issues ?? []) : [];
+    this.nodes.issues.hidden = !issues.length;
+    this.nodes.issues.replaceChildren(...issues.map((issue) => h('li', { dir: 'auto' }, bdi(issue))));
+  }
+
+  #items() {
+    const grave = (act) => act === 'unlink' || act === 'remove';
+    return actionsOf(this.it.info).rest.map((act) => ({
+      act,
+      words: a(MENU_WORDS[act]),
+      grave: grave(act),
+      then: () => this.press(act),
+    }));
+  }
+
+  /** A new reason ends what was asked for; some say more than their frame tells. */
+  #noticeReason({ status, statusReason }) {
+    const standing = `${status} ${statusReason}`;
+    if (standing === this.#standing) return;
+    const first = !this.#standing;
+    this.#standing = standing;
+    if (first) return;
+    this.errand.settle();
+    if (statusReason === 'removed') this.#lookIfGone();
+    else if (this.on.isOperator() && statusReason && !UNDER_WAY.includes(statusReason)) this.#look();
+  }
+
+  #lookIfGone() {
+    this.on.look(this.user).catch((error) => {
+      if (error.status === 404) this.on.gone(this);
+    });
   }
 
   /** Once a second: clocks, rings, and what a wait has become. */
   tick() {
-    this.#stage?.tick?.();
+    this.errand.tick();
+    this.#stage.tick();
   }
 
   retell() {
-    this.#shown = '';
     this.stream.retell();
     this.#line(this.live.state);
     this.paint();
@@ -142,7 +212,7 @@ export class Card {
     if (recovered) return;
     if (this.#epoch !== null && this.#epoch !== epoch) this.stream.clear();
     this.#epoch = epoch;
-    this.#it.begin(seq, data?.instance);
+    this.it.begin(seq, data?.instance);
     if (data?.instance) this.paint();
   }
 
@@ -158,7 +228,7 @@ export class Card {
     else if (type === 'history' && data.count)
       this.stream.notice({ icon: 'history', at, words: () => t('history', { n: number(data.count) }) });
     else if (type === 'status' || type === 'qrcode') {
-      this.#it.frame(frame);
+      this.it.frame(frame);
       this.paint();
     }
   }
@@ -185,21 +255,14 @@ export class Card {
     });
   }
 
-  /** A press has had its effect. */
-  #settle() {
-    this.#asked = 0;
-    this.#fault = null;
-    this.#gaveUp = false;
-  }
-
   #turned(before) {
-    this.#settle();
+    this.errand.settle();
     if (before) this.on.said(this);
-    if (before && this.status === 'connected' && !this.#it.info.profileName) this.#meet();
+    if (before && this.status === 'connected' && !this.it.info.profileName) this.#look();
   }
 
-  /** Whose phone it is: frames tell the number only. Without an answer the card goes on under its user's id. */
-  #meet() {
+  /** What frames leave out: whose phone it is, and what there is to mend. Without an answer the card goes on as it is. */
+  #look() {
     this.on.look(this.user).then(
       (instance) => this.take(instance),
       () => null,
@@ -207,100 +270,14 @@ export class Card {
   }
 
   #reason() {
-    const info = this.#it.info;
+    const info = this.it.info;
     const text = why(info);
     const since = instant(info.connectedAt);
-    if (info.status === 'waiting_qr' && !isValid(this.#it.code))
-      return [t(this.#it.hadCode ? 'nextWhy' : 'firstWhy')];
+    if (info.status === 'waiting_qr' && !isValid(this.it.code))
+      return [t(this.it.hadCode ? 'nextWhy' : 'firstWhy')];
     return info.status === 'connected' && since && !info.statusReason
       ? [text, ' ', h('span', { class: 'dim' }, t('since', { when: when(since) }))]
       : [text];
-  }
-
-  // ---- the stage: the one thing this state is about ----
-
-  #kind() {
-    const { status, phoneNumber } = this.#it.info;
-    if (status === 'waiting_qr' && isValid(this.#it.code)) return 'code';
-    if (status === 'waiting_qr' || (status === 'connecting' && !phoneNumber)) return 'preparing';
-    if (status === 'finishing') return 'finishing';
-    if (this.#it.info.statusReason === 'evolution_not_configured') return 'none'; // a press would lead nowhere
-    return PRESSES.includes(status) || stateWords(status).next ? 'step' : 'none';
-  }
-
-  #paintStage() {
-    const kind = this.#kind();
-    const shown = [
-      kind,
-      this.#it.info.status,
-      lang(),
-      kind === 'code' && this.#it.codes,
-      this.#asked,
-      this.#fault,
-      this.#gaveUp,
-      this.#cut,
-    ].join();
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    this.#stage?.drop?.();
-    const focused = this.nodes.stage.contains(document.activeElement);
-    this.#stage = {
-      code: () => this.#showCode(),
-      preparing: () => this.#prepare(),
-      finishing: () => finishing(this.#it.since),
-      step: () => this.#step(),
-      none: () => null,
-    }[kind]();
-    this.el.dataset.stage = kind;
-    this.nodes.stage.hidden = !this.#stage;
-    this.nodes.stage.replaceChildren(...(this.#stage ? [this.#stage.el] : []));
-    if (focused) this.nodes.stage.querySelector('button')?.focus({ preventScroll: true });
-  }
-
-  #showCode() {
-    return codePlate(this.#it.code, t('qrAlt', { user: this.user }), () => {
-      this.#it.setCode(null);
-      this.paint();
-    });
-  }
-
-  #prepare() {
-    const end = this.#gaveUp && [this.#button(t('retry')), this.#note()];
-    return preparingPlate(this.#it.since, this.#it.hadCode, end, () => {
-      this.#gaveUp = true;
-      this.#asked = 0;
-      queueMicrotask(() => this.paint()); // not from within the painting that noticed
-    });
-  }
-
-  #step() {
-    const { next } = stateWords(this.#it.info.status);
-    const what = PRESSES.includes(this.#it.info.status) ? this.#button(next) : h('p', { class: 'soft' }, next);
-    const tick = () => {
-      if (this.#asked && Date.now() - this.#asked > CONFIRM_MS) this.fault(t('unconfirmed'));
-    };
-    return { el: h('div', { class: 'step' }, what, this.#note()), tick };
-  }
-
-  #button(words) {
-    const asking = this.#asked > 0;
-    const attrs = { class: 'btn go', type: 'button', 'data-role': 'connect', onclick: () => this.#ask() };
-    const idle = asking || this.#cut !== '';
-    return h('button', { ...attrs, 'aria-disabled': idle && 'true' }, asking ? [chase(), t('asking')] : words);
-  }
-
-  #note() {
-    if (this.#cut) return h('p', { class: 'soft' }, this.#cut);
-    return this.#fault && h('p', { class: 'fault', role: 'alert' }, this.#fault);
-  }
-
-  #ask() {
-    if (this.#asked || this.#cut) return;
-    this.#asked = this.#it.since = Date.now();
-    this.#fault = null;
-    this.#gaveUp = false;
-    this.paint();
-    this.on.connect(this.user).catch((error) => this.fault(error.message));
   }
 
   // ---- the live line ----

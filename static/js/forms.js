@@ -1,44 +1,63 @@
-// The two questions this page asks: who are you, and which user shall be connected.
+// Questions in a dialog: who are you, which user shall be connected, and (see `sure.js`) are you sure.
 import { h } from './dom.js';
 import { t } from './words.js';
 
-/** A dialog with one field. `send(value)` may throw an error whose message is for the reader. */
-function ask(dialog, id, { title, why, label, hint, go, busy, input, closable, send, icon, modal = true }) {
-  const ids = { field: `${id}-v`, hint: `${id}-hint`, fault: `${id}-err` };
-  const plain = { required: true, autocapitalize: 'off', spellcheck: 'false' };
-  const field = h('input', { id: ids.field, 'aria-describedby': `${ids.hint} ${ids.fault}`, ...plain, ...input });
-  const fault = h('p', { class: 'fault', id: ids.fault, role: 'alert' });
-  const submit = h('button', { class: 'btn go', type: 'submit' }, go);
-  const leave = closable && h('button', { class: 'btn', type: 'button', onclick: () => dialog.close() }, t('keep'));
+/**
+ * A dialog with one field, or with none where no `label` is given. `send(value)` may throw an error whose message is for
+ * the reader, or answer what to do once the dialog is closed. `fits(value)`: only then can it be sent. `grave`: what follows can't be taken back, so that the focus
+ * begins on what keeps things as they are.
+ */
+export function ask(dialog, id, question) {
+  const { title, why, go, busy, closable, send, icon, fits = () => true, grave = false, modal = true } = question;
+  const { keep = t('keep') } = question;
+  const fault = h('p', { class: 'fault', id: `${id}-err`, role: 'alert' });
+  const { field, inner } = question.label ? fieldOf(id, question, fault) : { field: null, inner: fault };
+  const submit = h('button', { class: grave ? 'btn grave' : 'btn go', type: 'submit' }, go);
+  const leave = closable && h('button', { class: 'btn', type: 'button', onclick: () => dialog.close() }, keep);
+  const value = () => field?.value.trim() ?? '';
+  let sending = false;
+  const weigh = () => {
+    submit.ariaDisabled = sending || !fits(value()) ? 'true' : null;
+  };
 
   async function onsubmit(event) {
     event.preventDefault();
     if (submit.ariaDisabled) return;
-    submit.ariaDisabled = 'true';
+    sending = true;
+    weigh();
     submit.textContent = busy;
     fault.textContent = '';
     try {
-      await send(field.value.trim());
+      const then = await send(value());
       dialog.close();
+      then?.();
     } catch (error) {
       fault.textContent = error.message;
-      field.focus();
+      (field ?? submit).focus();
     } finally {
-      submit.ariaDisabled = null;
+      sending = false;
       submit.textContent = go;
+      weigh();
     }
   }
 
-  const question = h('label', { for: ids.field }, label);
-  const help = h('p', { class: 'small dim', id: ids.hint }, hint);
-  const inner = h('div', { class: 'ask' }, question, h('div', { class: 'field' }, field), help, fault);
   const head = [icon, h('h2', { id: `${id}-h` }, title), h('p', { class: 'soft' }, why)];
-  dialog.replaceChildren(h('form', { onsubmit }, head, inner, h('div', { class: 'acts' }, leave, submit)));
+  dialog.replaceChildren(h('form', { onsubmit, oninput: weigh }, head, inner, h('div', { class: 'acts' }, leave, submit)));
   dialog.oncancel = (event) => closable || event.preventDefault();
+  weigh();
   dialog.close();
   if (modal) dialog.showModal();
   else dialog.show();
-  field.focus();
+  (field ?? leave).focus();
+}
+
+function fieldOf(id, { label, hint, input }, fault) {
+  const ids = { field: `${id}-v`, hint: `${id}-hint` };
+  const plain = { required: true, autocapitalize: 'off', spellcheck: 'false' };
+  const field = h('input', { id: ids.field, 'aria-describedby': `${ids.hint} ${fault.id}`, ...plain, ...input });
+  const question = h('label', { for: ids.field }, label);
+  const help = h('p', { class: 'small dim', id: ids.hint }, hint);
+  return { field, inner: h('div', { class: 'ask' }, question, h('div', { class: 'field' }, field), help, fault) };
 }
 
 /** Before the first sign-in there is nothing behind the dialog: it is the page, and the bar above stays usable. */

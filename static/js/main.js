@@ -12,7 +12,7 @@ const $ = (id) => document.getElementById(id);
 const STALE_MS = 10_000;
 
 const board = new Board(
-  { board: $('board'), strip: $('strip'), sum: $('sum'), add: $('add'), say: $('say') },
+  { board: $('board'), strip: $('strip'), sum: $('sum'), add: $('add'), say: $('say'), drawer: $('drawer'), sure: $('sure') },
   { line: paintLive, signIn: () => expired(), refused: checkSession, add: openConnect },
 );
 let signedIn = false;
@@ -61,8 +61,12 @@ $('add').onclick = openConnect;
 
 async function openConnect() {
   if ($('add').ariaDisabled) return;
-  if (board.isOperator) askUser($('connect'), async (user) => board.show(await board.connect(user)));
-  else await board.connect().catch((error) => board.tell('down', 'warn', { what: error.message }));
+  if (board.isOperator) askUser($('connect'), (user) => board.connect(user));
+  else
+    await board.connect().then(
+      (show) => show(),
+      (error) => board.tell('down', 'warn', { what: error.message }),
+    );
 }
 
 // ---- session ----

@@ -24,7 +24,7 @@ export function press(words, { busy = false, quiet = false, then }) {
 
 /** `guide`: `{ os, tab, pickOs(os), pickTab(tab) }`, what the reader chose and how to choose otherwise. */
 export function preparing(since, hadCode, guide, giveUp) {
-  const plate = preparingPlate(since, hadCode, null, giveUp);
+  const plate = preparingPlate(since, hadCode, {}, giveUp);
   return { ...plate, el: box(plate.el, scanSteps(guide)) };
 }
 

@@ -15,14 +15,15 @@ const WARN_MS = 10_000;
 const WORD_MS = 8_000;
 const GIVE_UP_MS = 45_000;
 
-/** A code as the page keeps it: `{ image, pairing, expiresAt, total }`, times in ms of the server's clock. */
-export function codeOf({ qrCode, pairingCode, expiresAt, issuedAt }) {
+/** A code as the page keeps it: `{ image, pairing, nth, expiresAt, total }`, times in ms of the server's clock. */
+export function codeOf({ qrCode, pairingCode, expiresAt, issuedAt, count }) {
   const end = Date.parse(expiresAt);
   if ((!qrCode && !pairingCode) || !(end > serverNow())) return null;
   const total = issuedAt ? end - Date.parse(issuedAt) : end - serverNow();
   return {
     image: IMAGE.test(qrCode ?? '') ? qrCode : null,
     pairing: pairingCode || null,
+    nth: count ?? null,
     expiresAt: end,
     total: Math.max(total, 1),
   };
@@ -33,11 +34,14 @@ export const isValid = (code) => Boolean(code) && serverNow() < code.expiresAt;
 export const sameCode = (a, b) =>
   a === b || Boolean(a && b && a.image === b.image && a.pairing === b.pairing && a.expiresAt === b.expiresAt);
 
+/** Whether a code awaited since then does not come any more. */
+export const gaveUpOn = (since) => Date.now() - since >= GIVE_UP_MS;
+
 /**
  * The plate while a code is awaited; `since` when decides whether it says so, speaks again, or gives up. `end`: what to
- * offer after giving up, once `giveUp` was called.
+ * offer after giving up, once `giveUp` was called. `said`: a known reason for the wait.
  */
-export function preparingPlate(since, hadCode, end, giveUp) {
+export function preparingPlate(since, hadCode, { end = null, said = null }, giveUp) {
   const clock = h('p', { class: 'qclock' });
   const eyes = svg('path', { d: GHOST, fill: 'none', stroke: 'currentColor', 'stroke-width': 1.4 });
   const cores = svg('path', { d: GHOST_CORE, fill: 'currentColor' });
@@ -46,7 +50,7 @@ export function preparingPlate(since, hadCode, end, giveUp) {
   const tick = () => {
     const waited = Date.now() - since;
     if (waited >= GIVE_UP_MS && !end) giveUp();
-    clock.textContent = t(waitingWords(waited, hadCode));
+    clock.textContent = waited < GIVE_UP_MS && said ? said : t(waitingWords(waited, hadCode));
     plate.toggleAttribute('data-still', waited >= GIVE_UP_MS);
   };
   tick();
@@ -60,7 +64,7 @@ function waitingWords(waited, hadCode) {
 }
 
 /** The plate with a living code, `alt` in words, and how to scan it below. `expired` is called at its end. */
-export function codePlate(code, alt, expired, below = [code.pairing && pairing(code.pairing), steps()]) {
+export function codePlate(code, alt, expired, below) {
   const left = svg('path', { class: 'left', pathLength: 100, d: FRAME });
   const frame = { class: 'ring', viewBox: '0 0 300 300', fill: 'none', 'stroke-width': 5, 'aria-hidden': 'true' };
   const ring = svg('svg', frame, svg('path', { class: 'track', d: FRAME }), left);
@@ -107,12 +111,7 @@ export function halves(text) {
   return [text.slice(0, half), text.slice(half)].map((part) => h('span', null, part));
 }
 
-function pairing(text) {
-  const code = h('b', { 'aria-label': [...text].join(' ') }, halves(text));
-  return h('div', { class: 'pairing', 'data-role': 'pairing' }, h('span', null, t('pairing')), code);
-}
-
-function steps() {
+export function steps() {
   const strong = (text) => h('b', null, text);
   const step = (key, gaps) => h('li', null, h('span', null, sentence(t(key), gaps)));
   const [app, menu, link] = ['WhatsApp', t('menu'), t('link')].map(strong);

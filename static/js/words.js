@@ -1,7 +1,7 @@
 // Every word of the page, in both languages. A sentence has its gaps in braces; see `sentence` in dom.js.
 import { keep } from './dom.js';
 
-/** status → family (the colour), and in each language the word, the reason, and what one press can do about it. */
+/** status → family (the colour), and in each language the word, the reason, and what to know before doing anything. */
 const STATES = {
   connected: { family: 'ok', pt: ['Conectada', 'Mensagens entrando e saindo.'], en: ['Connected', 'Messages flow both ways.'] },
   connecting: { family: 'move', pt: ['Conectando', 'Abrindo a conexão; costuma levar segundos.'], en: ['Connecting', 'Opening the connection; usually seconds.'] },
@@ -9,12 +9,12 @@ const STATES = {
   finishing: { family: 'move', pt: ['Finalizando', 'Código lido; o celular está enviando as chaves.'], en: ['Finishing', 'Code scanned; the phone is sending its keys.'] },
   reconnecting: { family: 'move', pt: ['Reconectando', 'A conexão caiu e estamos tentando de novo.'], en: ['Reconnecting', 'The connection dropped and we are trying again.'] },
   flapping: { family: 'warn', pt: ['Instável', 'Cai e volta várias vezes; espaçamos as tentativas.'], en: ['Unstable', 'It keeps dropping and returning; tries are spaced out.'] },
-  action_required: { family: 'warn', pt: ['Falta o dono', 'A conta pede uma chave de acesso no celular.', 'Confirme no celular.'], en: ['Needs the owner', 'The account asks for a passkey on the phone.', 'Confirm on the phone.'] },
-  logged_out: { family: 'warn', pt: ['Desvinculada', 'O aparelho foi removido; é preciso ler um novo código.', 'Conectar de novo'], en: ['Unlinked', 'The device was removed; a new code must be scanned.', 'Connect again'] },
-  conflict: { family: 'danger', pt: ['Aberta em outro lugar', 'Outro sistema usa este mesmo vínculo; não vamos disputar.', 'Usar aqui'], en: ['Open elsewhere', 'Another system uses this same link; we do not fight it.', 'Use here'] },
+  action_required: { family: 'warn', pt: ['Falta o dono', 'A conta pede uma chave de acesso no celular.'], en: ['Needs the owner', 'The account asks for a passkey on the phone.'] },
+  logged_out: { family: 'warn', pt: ['Desvinculada', 'O aparelho foi removido; é preciso ler um novo código.'], en: ['Unlinked', 'The device was removed; a new code must be scanned.'] },
+  conflict: { family: 'danger', pt: ['Aberta em outro lugar', 'Outro sistema usa este mesmo vínculo; não vamos disputar.'], en: ['Open elsewhere', 'Another system uses this same link; we do not fight it.'] },
   restricted: { family: 'danger', pt: ['Restrita', 'O WhatsApp limitou esta conta por um tempo.', 'Sem prazo informado. Tentar de novo só piora.'], en: ['Restricted', 'WhatsApp has limited this account for a while.', 'No end given. Trying again makes it worse.'] },
-  failed: { family: 'danger', pt: ['Parou de tentar', 'As tentativas acabaram sem sucesso.', 'Reconectar agora'], en: ['Gave up', 'All tries ended without success.', 'Reconnect now'] },
-  disconnected: { family: 'off', pt: ['Desconectada', 'Nenhum celular vinculado.', 'Conectar'], en: ['Not connected', 'No phone is linked.', 'Connect'] },
+  failed: { family: 'danger', pt: ['Parou de tentar', 'As tentativas acabaram sem sucesso.'], en: ['Gave up', 'All tries ended without success.'] },
+  disconnected: { family: 'off', pt: ['Desconectada', 'Nenhum celular vinculado.'], en: ['Not connected', 'No phone is linked.'] },
 };
 
 /** statusReason → the sentence in place of the state's own; used when the server sent none beside it. */
@@ -39,6 +39,15 @@ const REASONS = {
   evolution_refused: ['A Evolution recusou o pedido: confira a chave e a versão.', 'Evolution refused the request: check its key and version.'],
   upgrade_evolution: ['A versão do servidor ficou velha para o WhatsApp.', 'The server version is too old for WhatsApp.'],
   whatsapp_unreachable: ['Sem caminho até o WhatsApp (rede ou DNS); volta sozinha.', 'No way to reach WhatsApp (network or DNS); it returns by itself.'],
+  unlinking: ['Desvinculando o celular; falta a confirmação.', 'Unlinking the phone; not confirmed yet.'],
+  removing: ['Excluindo; falta a confirmação.', 'Deleting; not confirmed yet.'],
+  unconfirmed: ['O último pedido não foi confirmado. Tente de novo.', 'The last request was not confirmed. Try again.'],
+  no_code: ['Nenhum código foi feito a tempo. Tente de novo.', 'No code was made in time. Try again.'],
+  webhook_silent: ['O código foi feito, mas não chegou até aqui. Quem opera o servidor deve conferir WEBHOOK_URL.', 'A code was made, but did not arrive here. Whoever runs the server should check WEBHOOK_URL.'],
+  session_wiped: ['Funciona, mas a sessão guardada se perdeu: na próxima queda será preciso ler um código. Conecte de novo quando puder.', 'It works, but the stored session is lost: the next drop will need a new code. Connect again when you can.'],
+  passkey: ['A conta pede uma chave de acesso. Abra o WhatsApp no celular, confirme e leia o código de novo.', 'The account asks for a passkey. Open WhatsApp on the phone, confirm, and scan the code again.'],
+  waiting_for_wipe: ['Esperando a conexão anterior terminar, até meio minuto.', 'Waiting for the connection before to end, half a minute at most.'],
+  connection_lost: ['A conexão caiu e estamos tentando de novo.', 'The connection dropped and we are trying again.'],
   reconnecting_silently: ['Uma queda curta; deve voltar em segundos.', 'A short drop; it should be back in seconds.'],
 };
 
@@ -57,6 +66,10 @@ const SOCKETS = {
 const PROBLEMS = {
   evolution_unreachable: REASONS.evolution_unreachable,
   evolution_refused: REASONS.evolution_refused,
+  evolution_not_configured: REASONS.evolution_not_configured,
+  not_found: ['Esta conexão não existe mais.', 'This connection is no longer there.'],
+  not_yours: ['Você não tem acesso a esta conexão.', 'You have no access to this connection.'],
+  overloaded: ['O servidor está ocupado. Tente de novo em instantes.', 'The server is busy. Try again in a moment.'],
   credentials_expired: ['Sua entrada venceu.', 'Your sign-in has expired.'],
   credentials_invalid: ['Este código de acesso não confere, ou já foi usado.', 'This access code is not right, or was already used.'],
   credentials_missing: ['Entre para continuar.', 'Sign in to continue.'],
@@ -109,7 +122,7 @@ const PAGE = {
   finKeep: ['Deixe o WhatsApp aberto e o celular por perto.', 'Keep WhatsApp open and the phone close.'],
   spent: ['{s} de no máximo 2:00', '{s} of at most 2:00'],
   since: ['Desde {when}.', 'Since {when}.'], today: ['hoje, {time}', 'today, {time}'], yesterday: ['ontem, {time}', 'yesterday, {time}'],
-  asking: ['Pedindo…', 'Asking…'], unconfirmed: ['Pedido feito, ainda sem confirmação.', 'Asked, not yet confirmed.'],
+  asking: ['Pedindo…', 'Asking…'], copy: ['Copiar', 'Copy'], copied: ['Copiado', 'Copied'], unconfirmed: ['Pedido feito, ainda sem confirmação.', 'Asked, not yet confirmed.'],
   messages: ['Mensagens de {user}', 'Messages of {user}'],
   quiet: ['As mensagens aparecem aqui no instante em que chegam.', 'Messages appear here the moment they arrive.'],
   new1: ['{n} nova', '{n} new'], news: ['{n} novas', '{n} new'],
@@ -141,10 +154,13 @@ export const teller = (table) => (key, gaps) => {
 
 export const t = teller(PAGE);
 
-export function state(status) {
+/** Reasons for which a state that is fine by itself needs a look. */
+const WORRIES = ['session_wiped', 'unconfirmed'];
+
+export function state(status, reason) {
   const row = STATES[status] ?? STATES.connecting;
   const [label, why, next] = row[lang() === 'en' ? 'en' : 'pt'];
-  return { family: row.family, label, why, next };
+  return { family: row.family === 'ok' && WORRIES.includes(reason) ? 'warn' : row.family, label, why, next };
 }
 
 /** The most exact reason known: the server's own sentence, else the code's, else the state's. */
@@ -157,7 +173,7 @@ export const socketEnd = (code) => SOCKETS[code]?.[column()] ?? null;
 export const problem = (code) => (PROBLEMS[code] ?? PROBLEMS.other)[column()];
 export const kind = (name) => (KINDS[name] ?? KINDS.other)[column()];
 export const ack = (status) => ACKS[status]?.[column()] ?? null;
-export const needsPerson = (status) => ['warn', 'danger'].includes(STATES[status]?.family) && status !== 'flapping';
+export const needsPerson = (status, reason) => ['warn', 'danger'].includes(state(status, reason).family) && status !== 'flapping';
 
 export function setLang(value) {
   document.documentElement.lang = value;

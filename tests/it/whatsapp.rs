@@ -3,5 +3,7 @@
 mod adopting;
 mod connecting;
 mod failing;
+mod killed;
+mod lives;
 mod rig;
 mod unlinking;

@@ -108,6 +108,24 @@ async fn after_five_failures_nothing_is_asked_for_half_a_minute_and_then_once() 
 }
 
 #[actix_web::test]
+async fn what_an_ending_said_that_could_not_be_stored_is_read_from_evolution_instead() {
+    let rig = Rig::start().await;
+    let mut ana = rig.connected("ana").await;
+    rig.evolution.clear_record();
+    let mut elsewhere = rig.app.database().await.acquire().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *elsewhere).await.unwrap();
+
+    // The deletion goes on once its `remove.instance` is answered, be it 422.
+    rig.asks_evolution("DELETE", "/instance/delete/user_ana", Value::Null).await;
+    let refused = rig.evolution.delivered(1, |one| one.event == "remove.instance").await;
+    sqlx::query("ROLLBACK").execute(&mut *elsewhere).await.unwrap();
+    let read = until_reason(&mut ana, "removed").await;
+
+    assert_eq!(refused[0].answered, Some(422));
+    assert_eq!(read["data"]["status"], "disconnected");
+}
+
+#[actix_web::test]
 async fn without_evolution_configured_what_needs_it_says_so_and_removing_still_works() {
     let app = TestApp::start().await;
     app.user("ana").await;

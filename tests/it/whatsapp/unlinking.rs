@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use zapgate::simulator::{Ask, Fault, Message, Phone};
+use zapgate::simulator::{Message, Phone};
 
 use super::rig::{Rig, until, until_notified, until_reason, until_status};
 
@@ -166,22 +166,6 @@ async fn a_reconnect_loop_is_never_called_into() {
 
     let calls = rig.evolution.calls();
     assert!(calls.iter().all(|call| !call.path.contains("/instance/connect/")), "{calls:?}");
-}
-
-#[actix_web::test]
-async fn linking_again_after_an_ending_waits_until_evolution_has_told_it_to_its_end() {
-    let rig = Rig::start().await;
-    let mut ana = rig.connected("ana").await;
-    rig.evolution.fail(Ask::Connect, Fault::SlowMs(1), Some(1), None);
-    rig.evolution.remove_device("user_ana");
-    until_notified(&mut ana, "logged_out").await;
-
-    let again = rig.connect("ana").await;
-    rig.evolution.scan_when_shown("user_ana", Rig::phone()).await;
-    until_notified(&mut ana, "connected").await;
-
-    assert_eq!(again.status, 200, "{}", again.json);
-    assert_eq!(rig.creates("user_ana"), 1, "the instance stays");
 }
 
 #[actix_web::test]
