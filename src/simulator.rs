@@ -72,7 +72,7 @@ impl Simulator {
         let names = (config.key, config.client_name);
         let engine = Arc::new(Engine::new(world, time, config.policy, names, sender, tasks.stopping()));
         let served = Arc::clone(&engine);
-        tasks.spawn("simulator-port", |stop| server::run(served, door, config.workers, stop));
+        tasks.spawn("simulator-port", |stop| server::run(served, door, (config.workers, config.has_control), stop));
         tasks.spawn("simulator-webhooks", |stop| webhooks::run(Arc::clone(&engine), queue, stop));
         if is_real {
             tasks.spawn("simulator-time", |stop| Arc::clone(&engine).run(stop));
@@ -113,14 +113,14 @@ impl Simulator {
     /// Returns when it does.
     pub async fn down(&self, lasts: Option<Duration>) {
         self.engine.with(|world, now| world.shut(lasts, now));
-        self.until_listening(false).await;
+        self.until_shut().await;
     }
 
     /// Its process dies, with every connection, code and undelivered webhook in it; when it is up again everything that
     /// has a row connects (CONTRACT §5.8).
     pub async fn die(&self, lasts: Option<Duration>) {
-        self.engine.die(lasts);
-        self.until_listening(false).await;
+        self.engine.with(|world, now| world.die(lasts, now));
+        self.until_shut().await;
     }
 
     /// Ends an outage. Returns when it listens.
@@ -132,6 +132,14 @@ impl Simulator {
     /// Whether its port refuses connections; and until when, where that is fixed.
     pub fn outage(&self) -> Option<Outage> {
         self.engine.look(World::outage)
+    }
+
+    /// Until the port is closed, or the outage over before that.
+    async fn until_shut(&self) {
+        tokio::select! {
+            () = self.until_listening(false) => {}
+            () = self.engine.until(|world| world.outage().is_none().then_some(())) => {}
+        }
     }
 
     async fn until_listening(&self, wanted: bool) {

@@ -79,7 +79,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
 /// The simulated Evolution, which the settings then lead to.
 async fn started(settings: &mut Settings, tasks: &Tasks) -> anyhow::Result<Simulator> {
     let key = SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(clock::random_bytes::<32>()));
-    let config = SimulatorConfig { key: key.clone(), ..SimulatorConfig::default() };
+    let config = SimulatorConfig { key: key.clone(), has_control: false, ..SimulatorConfig::default() };
     let simulator = Simulator::start(config, tasks).await.context("starting the simulated Evolution")?;
     settings.evolution.evolution_api_url = Some(simulator.url().parse()?);
     settings.evolution.evolution_api_key = Some(key);

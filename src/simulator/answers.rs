@@ -8,6 +8,9 @@ use super::world::{Instance, State, Webhook};
 use super::world::{Memory, Row, ShownCode};
 use crate::domain::time::Millis;
 
+/// The file in the place of every file: a picture of one point, in base64.
+pub(super) const TINY_FILE: &str = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+
 /// An answer to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {

@@ -35,6 +35,8 @@ pub struct SimulatorConfig {
     pub seed: Option<u64>,
     /// Threads of its server.
     pub workers: usize,
+    /// Whether it can be controlled over HTTP, by whoever reaches its port.
+    pub has_control: bool,
 }
 
 impl Default for SimulatorConfig {
@@ -52,6 +54,7 @@ impl Default for SimulatorConfig {
             code_limit: 30,
             seed: None,
             workers: 1,
+            has_control: true,
         }
     }
 }
@@ -103,6 +106,8 @@ pub struct Latencies {
     /// From a send to its delivery, and from that to its being read.
     pub delivered: Duration,
     pub read: Duration,
+    /// From the control's answer to the outage that it was asked for.
+    pub outage_notice: Duration,
 }
 
 impl Default for Latencies {
@@ -125,6 +130,7 @@ impl Default for Latencies {
             removal: ms(50),
             delivered: ms(700),
             read: ms(1500),
+            outage_notice: ms(50),
         }
     }
 }

@@ -172,9 +172,10 @@ async fn on_server(engine: Data<Engine>, action: Path<String>, raw: web::Bytes) 
     let simulator = handle(&engine);
     let lasts = act.lasts();
     match action.as_str() {
-        // The answer leaves before the port is shut: it is done by the world's own clock.
-        "down" => engine.with(|world, now| world.shut(Some(lasts.unwrap_or(Duration::from_secs(10))), now)),
-        "die" => engine.die(Some(lasts.unwrap_or(Duration::from_secs(10)))),
+        "down" | "die" => {
+            let (dies, lasts) = (*action == "die", lasts.unwrap_or(Duration::from_secs(10)));
+            engine.with(|world, now| world.announce_outage(dies, lasts, now));
+        }
         "fail" => match act.fault {
             Some(fault) => simulator.fail(act.ask.unwrap_or(Ask::Any), fault, act.times, lasts),
             None => return HttpResponse::BadRequest().json(json!({"error": "needs a fault"})),

@@ -86,13 +86,16 @@ impl Engine {
     /// Does something to the world, or looks at it, and carries out what follows.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut World, Millis) -> T) -> T {
         let now = self.time.now();
-        let (outcome, posts, is_shut) = {
+        let (outcome, posts, is_shut, died) = {
             let mut world = lock(&self.world);
             let outcome = act(&mut world, now);
             // What takes no time is not waited for.
             world.fire(now);
-            (outcome, world.take_posts(), world.outage().is_some())
+            (outcome, world.take_posts(), world.outage().is_some(), world.take_death())
         };
+        if died {
+            std::mem::take(&mut *lock(&self.life)).cancel();
+        }
         for post in posts {
             self.send_out(post);
         }
@@ -144,13 +147,6 @@ impl Engine {
                 warn!("a webhook of the simulated Evolution is lost: too many wait");
             }
         }
-    }
-
-    /// The process dies, with what it had not delivered.
-    pub(super) fn die(&self, lasts: Option<Duration>) {
-        let old = std::mem::take(&mut *lock(&self.life));
-        old.cancel();
-        self.with(|world, now| world.die(lasts, now));
     }
 
     /// Fires what is due, on real time, until `stop`.

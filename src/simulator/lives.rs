@@ -104,9 +104,11 @@ async fn one(demo: &Demo, saas: &Saas, user: &SampleUser, place: usize) {
     scan(demo, name, patience).await;
     sleep(Duration::from_secs(first)).await;
     for round in place.. {
-        if left_alone() && round % 2 == 0 {
+        // Whom its owner unlinked or removed on the page, the script leaves alone too.
+        let is_linked = demo.simulator.linked(name).is_some();
+        if left_alone() && is_linked && round % 2 == 0 {
             demo.simulator.drop_for(name, DROP);
-        } else if left_alone() {
+        } else if left_alone() && is_linked {
             demo.simulator.remove_device(name);
             sleep(UNLINKED).await;
             if left_alone() {

@@ -11,7 +11,9 @@ use tokio::sync::watch;
 use crate::domain::time::Millis;
 
 /// Entries of each kind that are kept; the oldest give way.
-const KEPT: usize = 100_000;
+const KEPT: usize = 50_000;
+/// A longer text in the data of a webhook (a picture, a file) is recorded as its length only.
+const LONGEST_TEXT: usize = 2048;
 
 /// One REST call. Bodies hold secrets: they are for tests, and `Debug` leaves them out.
 #[derive(Clone, Serialize)]
@@ -43,7 +45,7 @@ pub struct Delivery {
     pub emitted_at: Millis,
     pub instance: String,
     pub event: &'static str,
-    /// `data` of the event.
+    /// `data` of the event, without long texts.
     pub data: Value,
     pub url: String,
     /// From 1.
@@ -57,6 +59,15 @@ pub struct Delivery {
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}, try {} → {:?}", self.event, self.instance, self.attempt, self.answered)
+    }
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > LONGEST_TEXT => *value = Value::String(format!("({} bytes)", text.len())),
+        Value::Array(list) => list.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
     }
 }
 
@@ -119,7 +130,8 @@ impl Record {
         self.tell();
     }
 
-    pub(super) fn delivered(&self, delivery: Delivery) {
+    pub(super) fn delivered(&self, mut delivery: Delivery) {
+        shorten(&mut delivery.data);
         {
             let mut kept = self.lock();
             if kept.deliveries.len() >= KEPT {

@@ -33,6 +33,8 @@ struct State {
     waiting: BTreeMap<(Millis, u64), oneshot::Sender<Busy>>,
     next: u64,
     busy: usize,
+    /// So many of the busy ones came to no rest within patience, and are not waited for again.
+    stuck: usize,
 }
 
 /// Held by work that a move of the clock waits for. Means nothing on real time.
@@ -42,7 +44,11 @@ pub(super) struct Busy(Option<Arc<Manual>>);
 impl Drop for Busy {
     fn drop(&mut self) {
         if let Some(manual) = &self.0 {
-            manual.lock().busy -= 1;
+            {
+                let mut state = manual.lock();
+                state.busy -= 1;
+                state.stuck = state.stuck.min(state.busy);
+            }
             manual.at_rest.notify_waiters();
         }
     }
@@ -56,7 +62,7 @@ impl Manual {
 
 impl Time {
     pub(super) fn manual(start: Millis) -> Self {
-        let state = State { now: start, waiting: BTreeMap::new(), next: 0, busy: 0 };
+        let state = State { now: start, waiting: BTreeMap::new(), next: 0, busy: 0, stuck: 0 };
         Self::Manual(Arc::new(Manual { state: Mutex::new(state), at_rest: Notify::new() }))
     }
 
@@ -137,7 +143,7 @@ impl Time {
         }
     }
 
-    /// Waits until nothing is busy, or patience ends.
+    /// Waits until nothing is busy but what was given up before, or patience ends.
     pub(super) async fn at_rest(&self) {
         let Self::Manual(manual) = self else { return };
         let resting = async {
@@ -145,13 +151,20 @@ impl Time {
                 let changed = manual.at_rest.notified();
                 tokio::pin!(changed);
                 changed.as_mut().enable();
-                if manual.lock().busy == 0 {
+                let is_at_rest = {
+                    let state = manual.lock();
+                    state.busy <= state.stuck
+                };
+                if is_at_rest {
                     return;
                 }
                 changed.await;
             }
         };
-        let _ = tokio::time::timeout(PATIENCE, resting).await;
+        if tokio::time::timeout(PATIENCE, resting).await.is_err() {
+            let mut state = manual.lock();
+            state.stuck = state.busy;
+        }
     }
 }
 

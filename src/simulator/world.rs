@@ -12,6 +12,7 @@ mod pairing;
 mod sends;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -106,7 +107,15 @@ enum Due {
     Reopen {
         outage: u64,
     },
+    Outage {
+        dies: bool,
+        lasts: Duration,
+    },
 }
+
+/// What Evolution says of itself, and not because of something that came from WhatsApp.
+const OF_ITSELF: [&str; 5] =
+    ["instance.create", "instance.delete", "remove.instance", "send.message", "send.message.update"];
 
 /// The limits of what is kept.
 const MESSAGES_KEPT: usize = 10_000;
@@ -129,6 +138,8 @@ pub(super) struct World {
     serial: u64,
     /// Evolution's process is down: nothing lives, nothing is sent.
     is_down: bool,
+    /// The process died since that was last asked.
+    has_died: bool,
     /// The outage under way, in which the port refuses connections; and its end, where that is fixed.
     outage: Option<(u64, Option<Millis>)>,
 }
@@ -155,6 +166,7 @@ impl World {
             due: BTreeMap::new(),
             serial: 0,
             is_down: false,
+            has_died: false,
             outage: None,
         }
     }
@@ -162,6 +174,11 @@ impl World {
     /// What is to be delivered; to be asked for after each call.
     pub(super) fn take_posts(&mut self) -> Vec<Post> {
         std::mem::take(&mut self.outbox)
+    }
+
+    /// Whether the process died since the last call: its deliveries end with it.
+    pub(super) fn take_death(&mut self) -> bool {
+        std::mem::take(&mut self.has_died)
     }
 
     pub(super) fn next_due(&self) -> Option<Millis> {
@@ -192,6 +209,7 @@ impl World {
             Due::Receipt { name, receipt } => self.receipt(&name, receipt, now),
             Due::Gone { name, serial } => self.gone(&name, serial),
             Due::Reopen { outage } => self.reopen(outage, now),
+            Due::Outage { dies, lasts } => self.begin_outage(dies, lasts, now),
         }
     }
 
@@ -230,6 +248,15 @@ impl World {
     /// Emits an event as the instance's webhook wants it; what waits for its delivery goes on at once where there is
     /// none.
     fn emit(&mut self, name: &str, event: &'static str, data: Value, then: Option<Then>, now: Millis) {
+        let is_one_row = self.version >= Version::SAFE_LOGOUT && !OF_ITSELF.contains(&event);
+        if is_one_row
+            && let Some(memory) = self.memory_mut(name)
+            && memory.is_queue_held
+            && memory.held_back.len() < MESSAGES_KEPT
+        {
+            memory.held_back.push_back((event, data, then));
+            return;
+        }
         let post = self.post(name, event, data, then.clone(), now);
         match (post, then) {
             (Some(post), _) => self.outbox.push(post),
@@ -266,6 +293,6 @@ impl World {
 
     /// Who is linked to the instance, as WhatsApp knows it.
     pub(super) fn linked(&self, name: &str) -> Option<&Phone> {
-        self.instances.get(name)?.session.as_ref().filter(|session| session.is_linked).map(|session| &session.phone)
+        self.instances.get(name)?.device.as_ref().map(|device| &device.phone)
     }
 }

@@ -96,18 +96,24 @@ impl TestApp {
         Self { url: url.to_owned(), ..Self::new(|_| {}, Patience::default()) }
     }
 
-    fn new(change: impl FnOnce(&mut Settings), patience: Patience) -> Self {
-        zapgate::adapters::tls::install();
-        let folder = tempfile::tempdir().unwrap();
+    /// The settings of the tests, over a database in `folder`.
+    pub fn settings(folder: &Path) -> Settings {
         let mut settings = Arguments::parse_from(["zapgate"]).settings;
         settings.listen.port = 0;
-        settings.database_url = format!("sqlite://{}", folder.path().join("zapgate.db").display());
+        settings.database_url = format!("sqlite://{}", folder.join("zapgate.db").display());
         settings.identity.admin_token = Some(SecretString::from(ADMIN));
         settings.identity.jwt_secret = Some(SecretString::from(JWT_SECRET));
         settings.proof.webhook_secret = vec![SecretString::from(WEBHOOK_SECRET)];
         settings.ingest.disk_floor_percent = 0;
         settings.limits.rate_caller_per_s = 100_000;
         settings.shutdown_grace_s = 5;
+        settings
+    }
+
+    fn new(change: impl FnOnce(&mut Settings), patience: Patience) -> Self {
+        zapgate::adapters::tls::install();
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Self::settings(folder.path());
         change(&mut settings);
         Self {
             url: String::new(),

@@ -3,6 +3,7 @@
 mod contract;
 mod deliveries;
 mod demo;
+mod faults;
 mod flows;
 mod rig;
 mod shape;

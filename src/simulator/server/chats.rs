@@ -144,14 +144,13 @@ fn media_file(asked: &Asked<'_>, name: &str) -> Reply {
     match kind.as_deref() {
         None => answers::bad_request(json!(["Message not found"])),
         Some("imageMessage" | "videoMessage" | "audioMessage" | "documentMessage" | "stickerMessage") => {
-            let file = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
             let mime = if kind.as_deref() == Some("imageMessage") { "image/gif" } else { "application/octet-stream" };
             let size = json!({"fileLength": 42, "height": 1, "width": 1});
             Reply::new(
                 201,
                 json!({
                     "mediaType": kind, "fileName": "file", "caption": null, "size": size, "mimetype": mime,
-                    "base64": file, "buffer": null,
+                    "base64": answers::TINY_FILE, "buffer": null,
                 }),
             )
         }

@@ -48,17 +48,17 @@ fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 /// Serves until `stop`, with pauses in which the port is shut.
-pub(in crate::simulator) async fn run(engine: Arc<Engine>, door: Door, workers: usize, stop: CancellationToken) {
-    if let Err(fault) = serve(&engine, door, workers, &stop).await {
+pub(in crate::simulator) async fn run(engine: Arc<Engine>, door: Door, how: (usize, bool), stop: CancellationToken) {
+    if let Err(fault) = serve(&engine, door, how, &stop).await {
         error!("the simulated Evolution serves no more: {fault}");
         stop.cancelled().await;
     }
 }
 
-async fn serve(engine: &Arc<Engine>, door: Door, workers: usize, stop: &CancellationToken) -> io::Result<()> {
+async fn serve(engine: &Arc<Engine>, door: Door, how: (usize, bool), stop: &CancellationToken) -> io::Result<()> {
     let Door { mut listener, address } = door;
     loop {
-        let server = server(engine, listener, workers)?;
+        let server = server(engine, listener, how)?;
         let handle = server.handle();
         engine.is_listening.send_replace(true);
         let mut shut = engine.is_shut.subscribe();
@@ -84,13 +84,18 @@ async fn serve(engine: &Arc<Engine>, door: Door, workers: usize, stop: &Cancella
     }
 }
 
-fn server(engine: &Arc<Engine>, listener: TcpListener, workers: usize) -> io::Result<Server> {
+/// With so many threads; with or without the control.
+fn server(engine: &Arc<Engine>, listener: TcpListener, (workers, has_control): (usize, bool)) -> io::Result<Server> {
     let engine = Data::from(Arc::clone(engine));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(engine.clone())
             .app_data(web::PayloadConfig::new(LARGEST_BODY))
-            .configure(control::routes)
+            .configure(|cfg| {
+                if has_control {
+                    control::routes(cfg);
+                }
+            })
             .default_service(web::to(receive))
     });
     let server = server.listen(listener)?.workers(workers).disable_signals().h1_allow_half_closed(false);

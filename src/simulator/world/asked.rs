@@ -126,6 +126,7 @@ impl World {
             webhook,
             proxy: None,
             session: None,
+            device: None,
             memory: Some(Memory::new(memory)),
             is_removing: false,
             messages: VecDeque::new(),

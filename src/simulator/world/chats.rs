@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::instance::Stage;
 use super::{MESSAGES_KEPT, Then, World};
 use crate::domain::time::Millis;
-use crate::simulator::Phone;
 use crate::simulator::recordings::Recording;
+use crate::simulator::{Phone, answers};
 
 /// Messages kept for an account that is not connected.
 const OFFLINE_KEPT: usize = 1000;
@@ -59,7 +59,7 @@ impl World {
     /// A message arrives now, or when the account is connected again. Whether there is an account.
     pub(in crate::simulator) fn incoming(&mut self, name: &str, message: Incoming, now: Millis) -> bool {
         let Some(instance) = self.instances.get_mut(name) else { return false };
-        if !instance.session.as_ref().is_some_and(|session| session.is_linked) {
+        if instance.device.is_none() {
             return false;
         }
         let is_fighting = instance.rival_until.is_some_and(|until| until > now);
@@ -131,7 +131,13 @@ impl World {
 
     /// The four webhooks of one message (§2): two at once, two from the queue.
     fn upsert(&mut self, name: &str, about: &About, content: &Content, now: Millis) {
-        let data = about.message(content);
+        let mut data = about.message(content);
+        if matches!(content, Content::Recorded(Recording::Image | Recording::Audio | Recording::Document, _))
+            && self.instances.get(name).and_then(|instance| instance.webhook.as_ref()).is_some_and(|hook| hook.base64)
+        {
+            // Beside the message, without the prefix of a data URI (§4.2).
+            data["message"]["base64"] = json!(answers::TINY_FILE);
+        }
         let is_group = matches!(content, Content::GroupText(_));
         let chat = data["key"]["remoteJid"].clone();
         self.emit(name, "chats.update", json!([{"remoteJid": chat, "instanceId": about.instance}]), None, now);
@@ -195,9 +201,11 @@ impl World {
                     }
                 }
                 Waiting::Edited(data, next) => {
-                    memory.is_queue_held = true;
                     let then = Then::Resume { name: name.to_owned(), memory: memory.id };
                     self.emit(name, "messages.edited", data, Some(then), now);
+                    if let Some(memory) = self.memory_mut(name) {
+                        memory.is_queue_held = true;
+                    }
                     if let Some((event, data)) = next {
                         self.emit(name, event, data, None, now);
                     }
@@ -210,6 +218,10 @@ impl World {
     pub(super) fn resume(&mut self, name: &str, id: u64, now: Millis) {
         if let Some(memory) = self.memory_mut(name).filter(|memory| memory.id == id) {
             memory.is_queue_held = false;
+            let held_back = std::mem::take(&mut memory.held_back);
+            for (event, data, then) in held_back {
+                self.emit(name, event, data, then, now);
+            }
             self.go_on(name, now);
         }
     }

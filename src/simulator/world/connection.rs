@@ -44,6 +44,7 @@ impl World {
         let is_cut = instance.cut_until.is_some_and(|until| until > now)
             || instance.silent_until.is_some_and(|until| until > now);
         let session = instance.session.clone();
+        let device = instance.device.as_ref().map(|device| device.link);
         let Some(memory) = instance.memory.as_mut() else { return };
         let Some(found) = memory.socket(socket) else { return };
         match session {
@@ -52,7 +53,7 @@ impl World {
                 found.stage = Stage::Pairing;
                 self.code_wanted(name, socket, now);
             }
-            Some(Session { is_linked: false, .. }) => {
+            Some(Session { link, .. }) if device != Some(link) => {
                 self.end_finally(name, 401, &answers::ending(401, &answers::Cause::DeviceRemoved, now), now);
             }
             Some(Session { link, .. }) => {

@@ -12,11 +12,8 @@ impl World {
     /// WhatsApp ends the connection for good: 401 (the device was removed on the phone), 402, 403, 406. Whether there was one.
     pub(in crate::simulator) fn end(&mut self, name: &str, code: u16, now: Millis) -> bool {
         let Some(instance) = self.instances.get_mut(name) else { return false };
-        if instance.session.is_none() && code != 408 {
+        if instance.device.take().is_none() && code != 408 {
             return false;
-        }
-        if let Some(session) = &mut instance.session {
-            session.is_linked = false;
         }
         if instance.memory.as_ref().is_none_or(|memory| memory.sockets.is_empty()) {
             // Nobody is there to hear it: the next login will.
@@ -72,7 +69,7 @@ impl World {
             };
         };
         memory.is_queue_dead |= kills_queue;
-        instance.session = None;
+        (instance.session, instance.device) = (None, None);
         let object = answers::ending(401, &Cause::LoggedOut(name.to_owned()), now);
         self.end_finally(name, 401, &object, now);
         answers::done("Instance logged out")
@@ -95,7 +92,7 @@ impl World {
             memory.state = State::Close;
         }
         instance.row.status = State::Close;
-        instance.session = None;
+        (instance.session, instance.device) = (None, None);
         self.emit(name, "instance.delete", data, None, now);
         self.emit(name, "remove.instance", Value::Null, Some(then), now);
         if was_connected {

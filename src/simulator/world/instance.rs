@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
+use super::Then;
 use super::chats::Waiting;
 use crate::domain::time::Millis;
 use crate::simulator::Phone;
@@ -38,6 +39,8 @@ pub(in crate::simulator) struct Instance {
     pub(in crate::simulator) proxy: Option<Value>,
     /// The row `"Session"`: the credentials that survive a restart.
     pub(in crate::simulator) session: Option<Session>,
+    /// The linked device as WhatsApp and the phone have it, whatever became of the session here; none once it was removed.
+    pub(super) device: Option<Session>,
     /// Absent while Evolution starts, and shortly before a deleted instance is gone (§5.8, §5.11).
     pub(in crate::simulator) memory: Option<Memory>,
     /// Deleted, and waiting for its farewell to be delivered.
@@ -83,8 +86,6 @@ pub(in crate::simulator) struct Session {
     pub(in crate::simulator) phone: Phone,
     /// Tells one pairing from another.
     pub(super) link: u64,
-    /// False once the phone removed the device: logging in with it ends with 401.
-    pub(in crate::simulator) is_linked: bool,
     /// The history was shared already.
     pub(super) is_synced: bool,
 }
@@ -109,6 +110,8 @@ pub(in crate::simulator) struct Memory {
     pub(super) queue: VecDeque<Waiting>,
     /// A delivery is being waited for.
     pub(super) is_queue_held: bool,
+    /// What waits behind it from 2.3.7 on, where all events of an instance go in one row (§9).
+    pub(super) held_back: VecDeque<(&'static str, Value, Option<Then>)>,
     /// Dead since a logout by API (§5.5).
     pub(super) is_queue_dead: bool,
 }
@@ -153,6 +156,7 @@ impl Memory {
             tries: 0,
             queue: VecDeque::new(),
             is_queue_held: false,
+            held_back: VecDeque::new(),
             is_queue_dead: false,
         }
     }

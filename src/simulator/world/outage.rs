@@ -31,6 +31,7 @@ impl World {
         self.due.retain(|_, due| matches!(due, Due::Receipt { .. }));
         self.creating.clear();
         self.outbox.clear();
+        self.has_died = true;
         for instance in self.instances.values_mut() {
             instance.memory = None;
             // What was being deleted stays as a row.
@@ -54,6 +55,20 @@ impl World {
             if self.version < Version::SAFE_LOGOUT || instance.row.status != State::Close {
                 self.open_socket(&name, now);
             }
+        }
+    }
+
+    /// An outage that begins in a moment, so that whoever asked for it through the port is answered.
+    pub(in crate::simulator) fn announce_outage(&mut self, dies: bool, lasts: Duration, now: Millis) {
+        let at = now + self.latencies.outage_notice;
+        self.later(at, Due::Outage { dies, lasts });
+    }
+
+    pub(super) fn begin_outage(&mut self, dies: bool, lasts: Duration, now: Millis) {
+        if dies {
+            self.die(Some(lasts), now);
+        } else {
+            self.shut(Some(lasts), now);
         }
     }
 

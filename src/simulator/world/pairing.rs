@@ -88,7 +88,8 @@ impl World {
         }
         let (link, wait) = (self.fresh(), self.latencies.scan);
         let Some(instance) = self.instances.get_mut(name) else { return false };
-        instance.session = Some(Session { phone, link, is_linked: true, is_synced: false });
+        let session = Session { phone, link, is_synced: false };
+        (instance.session, instance.device) = (Some(session.clone()), Some(session));
         let Some(memory) = instance.memory.as_mut() else { return false };
         memory.sockets.clear();
         let run = memory.run;

@@ -77,6 +77,79 @@ async fn the_late_wipe_hits_the_session_that_was_paired_meanwhile() {
 }
 
 #[actix_web::test]
+async fn under_a_wiped_session_everything_works_on_until_the_next_reconnect() {
+    let rig = Rig::manual().await;
+    rig.open("loja").await;
+    rig.simulator.wipe_session("loja");
+    rig.receiver.forget();
+
+    rig.simulator.message("loja", &Phone::new("5511999990001", "Ana"), Message::Text("oi".into()));
+    let body = json!({"number": "5511999990001", "text": "olá"});
+    assert_eq!(rig.call("POST", "/message/sendText/loja", body).await.0, 201);
+
+    rig.receiver.event("messages.upsert").await;
+    assert_eq!(rig.call("POST", "/instance/restart/loja", Value::Null).await.0, 200);
+    rig.pass(1).await;
+    rig.receiver.event("qrcode.updated").await;
+}
+
+#[actix_web::test]
+async fn the_late_wipe_hits_a_new_instance_of_that_name() {
+    let rig = Rig::manual().await;
+    rig.open("loja").await;
+    rig.receiver.keep_back(Some("logout.instance"));
+    rig.call("DELETE", "/instance/delete/loja", Value::Null).await;
+    rig.pass(1).await;
+    assert_eq!(rig.get("/instance/connectionState/loja").await.0, 404);
+    rig.open("loja").await;
+
+    rig.receiver.keep_back(None);
+    rig.simulator.delivered(1, |sent| sent.event == "logout.instance").await;
+    rig.pass(1).await;
+
+    assert_eq!(rig.states("loja").await, (json!("open"), json!("close")));
+}
+
+#[actix_web::test]
+async fn each_connect_with_dead_credentials_ends_in_one_more_401() {
+    let rig = Rig::manual().await;
+    rig.open("loja").await;
+    rig.receiver.keep_back(Some("logout.instance"));
+    rig.simulator.remove_device("loja");
+    rig.pass(1).await;
+    rig.receiver.forget();
+
+    rig.get("/instance/connect/loja").await;
+    rig.pass(1).await;
+
+    let kept = rig.receiver.kept();
+    assert!(kept.iter().all(|received| received.event() != "qrcode.updated"));
+    assert_eq!(kept.iter().filter(|received| received.event() == "status.instance").count(), 1);
+}
+
+#[actix_web::test]
+async fn from_2_3_7_on_a_held_back_edit_holds_back_everything_of_that_instance() {
+    for (version, seen) in [("2.3.6", 2), ("2.3.7", 0)] {
+        let rig = Rig::manual().await;
+        rig.simulator.set_version(version);
+        rig.open("loja").await;
+        rig.receiver.forget();
+        rig.receiver.keep_back(Some("messages.edited"));
+
+        let edit = Message::Edit { of: "AC01".into(), text: "11h".into() };
+        rig.simulator.message("loja", &Phone::new("5511999990001", "Ana"), edit);
+        rig.simulator.end_silently("loja", 503);
+        rig.pass(1).await;
+        let updates = |rig: &Rig| rig.receiver.kept().iter().filter(|r| r.event() == "connection.update").count();
+        let before = updates(&rig);
+        rig.receiver.keep_back(None);
+
+        assert_eq!(before, seen, "{version}");
+        rig.receiver.until(2, |received| received.event() == "connection.update").await;
+    }
+}
+
+#[actix_web::test]
 async fn a_name_is_in_use_until_the_farewell_was_delivered() {
     let rig = Rig::manual().await;
     rig.open("loja").await;
