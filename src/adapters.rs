@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod clock;
 pub mod connections;
+pub mod evolution;
 pub mod jwks;
 pub mod store;
 pub mod tasks;

@@ -25,17 +25,17 @@ use self::lock::FolderLock;
 use crate::adapters::bus::Bus;
 use crate::adapters::clock::{self, Clock};
 use crate::adapters::connections;
+use crate::adapters::evolution::Evolution;
 use crate::adapters::store::Store;
 use crate::adapters::tasks::Tasks;
 use crate::adapters::tls;
 use crate::config::Settings;
-use crate::domain::ids::{InstanceName, UserId};
 use crate::http::api::live::LiveDoor;
 use crate::http::api::operations::{ApiDocument, Loops};
 use crate::http::door::Door;
 use crate::http::span::RequestSpan;
 use crate::http::webhook::Intake;
-use crate::http::{self, assets, cors, panics, problem, sockets};
+use crate::http::{self, Extras, assets, cors, panics, problem, sockets};
 use crate::services::hub::Hub;
 use crate::services::identity::Identity;
 use crate::services::ingest::disk::DiskGauge;
@@ -43,6 +43,7 @@ use crate::services::ingest::proof::Proofs;
 use crate::services::ingest::{Ingest, retention, wake};
 use crate::services::instances::Instances;
 use crate::services::live::Live;
+use crate::services::supervisor::{self, News, Registration, Supervisor};
 use crate::services::tail::Tail;
 
 /// A server, wired and ready to run.
@@ -52,7 +53,6 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     store: Store,
-    clock: Clock,
     /// Sockets and whatever feeds them: told to stop first.
     front: Tasks,
     /// The writer and its housekeeping: told to stop when nothing new can come in.
@@ -61,6 +61,7 @@ pub struct App {
     /// An operator's token made for this run, when none was configured.
     made_admin: Option<SecretString>,
     lock: FolderLock,
+    extras: Option<Extras>,
 }
 
 /// What handlers are given; made once, shared by all workers.
@@ -114,7 +115,10 @@ impl App {
         let disk = DiskGauge::open(store.clone(), settings.ingest.disk_floor_percent).await;
         back.spawn("disk", |stop| disk.clone().watch(stop));
         let ingest = Ingest::start(&settings.ingest, store.clone(), bus.clone(), clock.clone(), disk, &back).await?;
-        let instances = Instances::load(store.clone(), ingest.clone()).await?;
+        let news = News::default();
+        let evolution = Evolution::new(&settings.evolution, clock.clone())?;
+        let instances =
+            Instances::load(store.clone(), ingest.clone(), clock.clone(), news.clone(), evolution.clone()).await?;
         let hub = Hub::new(settings.hub.clone());
         back.spawn("pump", |stop| pumps::bus_to_hub(bus.subscribe(), hub.clone(), clock.clone(), stop));
         back.spawn("retention", |stop| {
@@ -125,7 +129,21 @@ impl App {
         let identity = Data::new(Identity::open(&settings.identity, store.clone(), clock.clone()).await?);
         let door = Data::new(Door::new(&settings.door, settings.limits));
         back.spawn("limits", |stop| sweep_limits(door.clone(), stop));
-        let proofs = Proofs::new(&settings.proof, webhook_secrets(&settings, &store).await?);
+        let proofs = Arc::new(Proofs::new(&settings.proof, webhook_secrets(&settings, &store).await?));
+        back.spawn("news", |stop| supervisor::tell_news(bus.subscribe(), news.clone(), stop));
+        if let Some(evolution) = evolution {
+            let base = settings.webhook_base(address).trim_end_matches('/').to_owned();
+            let supervisor = Supervisor {
+                store: store.clone(),
+                ingest: ingest.clone(),
+                clock: clock.clone(),
+                evolution,
+                registration: Registration { base, proofs: Arc::clone(&proofs) },
+                quiet: settings.supervisor.quiet(),
+                news,
+            };
+            front.spawn("supervisor", |stop| supervisor.run(stop));
+        }
         let live = Arc::new(Live::new(hub.clone(), store.clone(), clock.clone(), epoch.clone()));
         let tail = Tail::new(store.clone(), epoch, ingest.committed(), front.stopping());
         let intake = Intake::new(&settings.ingest, ingest, proofs, instances.clone(), store.clone(), clock.clone());
@@ -140,10 +158,20 @@ impl App {
             hub: Data::new(hub),
             live: Data::new(LiveDoor { live, tasks: front.clone(), stop: front.stopping(), patience }),
             tail: Data::new(tail),
-            document: Data::new(ApiDocument(http::openapi_document()?)),
+            document: Data::new(ApiDocument(http::openapi_document(None)?)),
             loops: Data::new(Loops { front: front.clone(), back: back.clone() }),
         };
-        Ok(Self { settings, listener, address, store, clock, front, back, parts, made_admin, lock })
+        Ok(Self { settings, listener, address, store, front, back, parts, made_admin, lock, extras: None })
+    }
+
+    /// Adds routes, which then are in the document too.
+    ///
+    /// # Errors
+    /// Never in practice: the document is made of plain data.
+    pub fn with_extras(mut self, extras: Extras) -> anyhow::Result<Self> {
+        self.parts.document = Data::new(ApiDocument(http::openapi_document(Some(&extras))?));
+        self.extras = Some(extras);
+        Ok(self)
     }
 
     /// Serves until `stop` is done, then stops in order: no new sockets and requests, sockets closed with 1001,
@@ -153,7 +181,7 @@ impl App {
     /// When the listener fails.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let grace = self.settings.shutdown_grace();
-        let parts = self.parts;
+        let (parts, extras) = (self.parts, self.extras);
         connections::give_up_stalled(&self.listener, parts.live.patience.write)
             .context("limiting stalled connections")?;
         let server = HttpServer::new(move || {
@@ -165,6 +193,7 @@ impl App {
                 .wrap(TracingLogger::<RequestSpan>::new())
                 .into_utoipa_app()
                 .configure(http::routes)
+                .configure(|cfg| http::mount(cfg, extras.as_ref()))
                 .into_app()
                 .app_data(parts.store.clone())
                 .app_data(parts.clock.clone())
@@ -242,20 +271,6 @@ impl App {
     /// When it can't be stored.
     pub async fn login_code(&self, ttl: Duration) -> anyhow::Result<String> {
         Ok(self.parts.identity.make_login_code(ttl).await?.expose_secret().to_owned())
-    }
-
-    /// The name of a user's instance.
-    pub fn instance_name(&self, user: &UserId) -> InstanceName {
-        self.parts.instances.name_of(user)
-    }
-
-    /// The key that proves webhooks of one instance.
-    pub fn webhook_key(&self, instance: &InstanceName) -> Option<SecretString> {
-        self.parts.intake.proofs.key_for(instance)
-    }
-
-    pub fn clock(&self) -> Clock {
-        self.clock.clone()
     }
 
     /// The owner of work that should end when the server begins to stop.

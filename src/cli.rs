@@ -1,6 +1,8 @@
 //! The command line: one file per command of INTERFACE §1.
 
+mod client;
 mod demo;
+mod migrate;
 mod openapi;
 mod serve;
 mod token;
@@ -33,6 +35,8 @@ enum Command {
     Demo(Box<demo::DemoArgs>),
     /// Mint a user's token with `JWT_SECRET`, or with the secret kept in the database.
     Token(Box<token::TokenArgs>),
+    /// Give a user to the instances that have none; asks the running server.
+    Migrate(Box<migrate::MigrateArgs>),
     // clap shows this as it stands: no backticks around a name.
     #[command(about = "Print the OpenAPI 3.1 document")]
     Openapi,
@@ -84,6 +88,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             Some(Command::Serve(settings)) => serve::run(*settings).await,
             Some(Command::Demo(args)) => demo::run(*args).await,
             Some(Command::Token(args)) => token::run(*args),
+            Some(Command::Migrate(args)) => migrate::run(*args).await,
             Some(Command::Openapi) => openapi::run(),
         }
     };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use url::{Host, Url};
 
+use crate::adapters::evolution::EvolutionConfig;
 use crate::http::door::DoorConfig;
 use crate::http::limits::LimitsConfig;
 use crate::services::hub::HubConfig;
@@ -16,6 +17,7 @@ use crate::services::identity::IdentityConfig;
 use crate::services::ingest::IngestConfig;
 use crate::services::ingest::proof::{ProofConfig, WebhookAuth};
 use crate::services::ingest::retention::RetentionConfig;
+use crate::services::supervisor::SupervisorConfig;
 
 /// Everything `zapgate serve` can be told. Every option is also an environment variable.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,6 +44,10 @@ pub struct Settings {
     pub proof: ProofConfig,
     #[command(flatten, next_help_heading = "Webhooks")]
     pub ingest: IngestConfig,
+    #[command(flatten, next_help_heading = "Evolution API")]
+    pub evolution: EvolutionConfig,
+    #[command(flatten, next_help_heading = "Evolution API")]
+    pub supervisor: SupervisorConfig,
     #[command(flatten, next_help_heading = "Event log")]
     pub retention: RetentionConfig,
     #[command(flatten, next_help_heading = "Live")]
@@ -117,6 +123,15 @@ impl Settings {
         let mut found = Findings { faults: self.identity.validate(), warnings: Vec::new() };
         found.faults.extend(self.door.validate());
         found.faults.extend(self.limits.validate());
+        found.faults.extend(self.evolution.validate());
+        if self.listen.host.is_unspecified() && self.evolution.evolution_api_url.is_some() && self.webhook_url.is_none()
+        {
+            found.faults.push(format!(
+                "WEBHOOK_URL: must say how Evolution reaches this gateway, since HOST is `{}`; \
+                 example: https://zapgate.example.com",
+                self.listen.host
+            ));
+        }
         if let Err(fault) = self.database_path() {
             found.faults.push(fault);
         }
@@ -187,6 +202,11 @@ impl Settings {
     /// Where a client on this machine finds the server that listens on `bound`.
     pub fn local_url(&self, bound: SocketAddr) -> String {
         format!("http://{}", SocketAddr::new(reachable(bound.ip()), bound.port()))
+    }
+
+    /// This gateway as Evolution reaches it, when it listens on `bound`.
+    pub fn webhook_base(&self, bound: SocketAddr) -> String {
+        self.webhook_url.as_ref().map_or_else(|| self.local_url(bound), ToString::to_string)
     }
 
     pub fn shutdown_grace(&self) -> Duration {

@@ -1,6 +1,7 @@
 //! The pure floor: nouns, rules and decisions. No async, no I/O, no clock, no randomness; time comes in as [`time::Millis`].
 //! Everything above may use this; this uses nothing of the crate.
 
+pub mod breaker;
 pub mod caller;
 pub mod channel;
 pub mod close;
@@ -17,6 +18,7 @@ pub mod json;
 pub mod lifecycle;
 pub mod masking;
 pub mod procedure;
+pub mod retry;
 pub mod time;
 pub mod webhook;
 pub mod wire;

@@ -16,19 +16,26 @@ pub mod span;
 pub mod sse;
 pub mod webhook;
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::middleware::DefaultHeaders;
+use actix_web::web::Data;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
+
+use self::api::session::IsDemo;
 
 /// The whole route table; every route is described for `OpenAPI` where it is made. Fixed paths stand before those with a
 /// parameter in the same place.
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.configure(api::webhook_test::routes); // POST   /api/webhook/test
     cfg.configure(webhook::routes); //           POST   /api/webhook/user/{user_id}[/…], evolution[/…], whatsapp[/…]
-    cfg.configure(api::instances::routes); //    POST   /api/whatsapp/connect · GET instance, /api/instances[/{id}]
+    cfg.configure(api::whatsapp::routes); //     …      /api/whatsapp/connect, instance, reconnect, disconnect, scanned
+    cfg.configure(api::instances::routes); //    …      /api/instances[/{id}[/reconnect]], /api/health/instances
+    cfg.configure(api::migration::routes); //    …      /api/migration
     cfg.configure(api::live::routes); //         GET    /ws, /events, /api/events
     cfg.configure(api::tickets::routes); //      POST   /api/ws/ticket
     cfg.configure(api::session::routes); //      POST   /api/login, /api/logout · GET /api/me
@@ -62,13 +69,36 @@ pub fn hardening() -> DefaultHeaders {
 )]
 struct Document;
 
+/// Routes that only some servers have, with the data they need: the demo's. They are mounted after all others.
+#[derive(Clone)]
+pub struct Extras(Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>);
+
+impl Extras {
+    pub fn new(mount: impl Fn(&mut ServiceConfig) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(mount))
+    }
+}
+
+impl std::fmt::Debug for Extras {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Extras")
+    }
+}
+
+pub fn mount(cfg: &mut ServiceConfig, extras: Option<&Extras>) {
+    if let Some(Extras(mount)) = extras {
+        cfg.app_data(Data::new(IsDemo));
+        mount(cfg);
+    }
+}
+
 /// The `OpenAPI` 3.1 document of all routes, as JSON.
 ///
 /// # Errors
 /// Never in practice: the document is made of plain data.
-pub fn openapi_document() -> Result<String, serde_json::Error> {
-    let (_, mut document) =
-        actix_web::App::new().into_utoipa_app().openapi(Document::openapi()).configure(routes).split_for_parts();
+pub fn openapi_document(extras: Option<&Extras>) -> Result<String, serde_json::Error> {
+    let app = actix_web::App::new().into_utoipa_app().openapi(Document::openapi()).configure(routes);
+    let (_, mut document) = app.configure(|cfg| mount(cfg, extras)).split_for_parts();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
     serde_json::to_string_pretty(&document)

@@ -5,4 +5,5 @@ pub mod identity;
 pub mod ingest;
 pub mod instances;
 pub mod live;
+pub mod supervisor;
 pub mod tail;

@@ -1,130 +1,206 @@
-//! A stand-in for Evolution that replays recorded webhooks over HTTP: three users who scan a code, connect, get messages,
-//! lose the connection and come back, again and again. Used by `zapgate demo`.
+//! A pretended Evolution API in this process: its REST surface on a port of its own, the phones that link to it, and the
+//! webhooks it posts, as version 2.3.6 was recorded, faults included. Demo, tests and benchmarks run against it; nothing of
+//! the gateway knows it, and it knows nothing of the gateway but the URL of a webhook.
+//!
+//! `world` is all state and pure; `engine` gives it the time and carries out what it wants; `server` is the door for REST
+//! calls, `webhooks` delivers, `faults` and `record` are for tests, `control` offers the same handle over HTTP.
 
+mod answers;
+mod checks;
+mod config;
+mod control;
+pub mod demo;
+mod dice;
+mod engine;
+mod faults;
+pub mod lives;
+mod phones;
+mod qr;
+mod record;
 mod recordings;
-mod script;
+mod server;
 mod talk;
+mod time;
+mod webhooks;
+mod world;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use jsonwebtoken::{EncodingKey, Header};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use secrecy::SecretString;
+use tokio::sync::mpsc;
 
-use crate::adapters::clock::{self, Clock};
+pub use self::config::{Latencies, SimulatorConfig, Tempo};
+use self::engine::{Engine, lock};
+pub use self::faults::{Ask, Fault};
+pub use self::phones::{Message, Phone};
+pub use self::record::{Call, Delivery};
+use self::server::Door;
+use self::time::Time;
+pub use self::webhooks::policy::Policy;
+pub use self::world::Outage;
+use self::world::World;
 use crate::adapters::tasks::Tasks;
-use crate::domain::ids::InstanceName;
-use recordings::Recording;
+use crate::adapters::{clock, tls};
+use crate::domain::time::Millis;
 
-/// A sample user, with the phone that it links.
-#[derive(Clone, Copy, Debug)]
-pub struct SampleUser {
-    pub id: &'static str,
-    /// The name of its WhatsApp profile.
-    pub name: &'static str,
-    /// Digits with country code.
-    pub phone: &'static str,
-}
-
-pub const USERS: [SampleUser; 3] = [
-    SampleUser { id: "padaria-aurora", name: "Padaria Aurora", phone: "5511900000001" },
-    SampleUser { id: "clinica-vida", name: "Clínica Vida", phone: "5521900000002" },
-    SampleUser { id: "loja-do-bairro", name: "Loja do Bairro", phone: "5531900000003" },
-];
-
-/// One user's instance at the pretended Evolution.
+/// A running simulator. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Sender {
-    client: reqwest::Client,
-    base: Arc<str>,
-    user: &'static str,
-    name: &'static str,
-    phone: &'static str,
-    instance: InstanceName,
-    key: SecretString,
-    clock: Clock,
+pub struct Simulator {
+    engine: Arc<Engine>,
+    url: Arc<str>,
 }
 
-impl Sender {
-    /// A sender for the user's instance, which signs with `key` as Evolution does with its `jwt_key`.
-    pub fn new(base: &str, user: SampleUser, instance: InstanceName, key: SecretString, clock: Clock) -> Self {
-        let SampleUser { id, name, phone } = user;
-        Self { client: reqwest::Client::new(), base: base.into(), user: id, name, phone, instance, key, clock }
-    }
-
-    /// Asks the gateway for the user's instance, as a SaaS would.
+impl Simulator {
+    /// Takes a port on loopback and serves until `tasks` are told to stop.
     ///
     /// # Errors
-    /// When the gateway doesn't answer 200.
-    pub async fn connect(&self, admin: &SecretString) -> anyhow::Result<()> {
-        self.client
-            .post(format!("{}/api/whatsapp/connect", self.base))
-            .bearer_auth(admin.expose_secret())
-            .json(&json!({"userId": self.user, "organizationId": "demo"}))
-            .send()
-            .await?
-            .error_for_status()
-            .context("connecting a sample user")?;
-        Ok(())
+    /// When the port can't be taken.
+    pub async fn start(config: SimulatorConfig, tasks: &Tasks) -> io::Result<Self> {
+        tls::install();
+        let door = Door::take(config.port)?;
+        let url: Arc<str> = format!("http://{}", door.address).into();
+        let seed = config.seed.unwrap_or_else(|| u64::from_be_bytes(clock::random_bytes::<8>()));
+        let mut world = World::new(&config.version, config.latencies, config.code_limit, seed);
+        world.server_url = url.as_ref().to_owned();
+        let (is_real, time) = match config.tempo {
+            Tempo::Real => (true, Time::Real(config.clock)),
+            Tempo::Manual => (false, Time::manual(config.clock.now())),
+        };
+        let (sender, queue) = mpsc::channel(webhooks::AT_ONCE);
+        let names = (config.key, config.client_name);
+        let engine = Arc::new(Engine::new(world, time, config.policy, names, sender, tasks.stopping()));
+        let served = Arc::clone(&engine);
+        tasks.spawn("simulator-port", |stop| server::run(served, door, config.workers, stop));
+        tasks.spawn("simulator-webhooks", |stop| webhooks::run(Arc::clone(&engine), queue, stop));
+        if is_real {
+            tasks.spawn("simulator-time", |stop| Arc::clone(&engine).run(stop));
+        }
+        let simulator = Self { engine, url };
+        simulator.until_listening(true).await;
+        Ok(simulator)
     }
 
-    /// Plays the user's life until `stop`. Each place has its own timing, so that different states are seen at once.
-    pub async fn live(self, place: usize, stop: CancellationToken) {
-        stop.run_until_cancelled(script::play(&self, place)).await;
+    /// Where it listens: `http://127.0.0.1:…`.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
-    /// Posts a recording as if it happened now; `change` may vary its `data`.
-    async fn post(&self, recording: Recording, change: impl FnOnce(&mut Value)) {
-        let mut body = recording.body();
-        body["instance"] = json!(self.instance);
-        body["date_time"] = json!(self.clock.now().to_string());
-        body["destination"] = json!(format!("{}/api/webhook/user/{}", self.base, self.user));
-        change(&mut body["data"]);
-        if let Err(e) = self.deliver(&body).await {
-            warn!("a sample event could not be posted: {e:#}");
+    /// The global key.
+    pub fn key(&self) -> &SecretString {
+        &self.engine.key
+    }
+
+    // ── time ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub fn now(&self) -> Millis {
+        self.engine.time.now()
+    }
+
+    /// Moves a manual clock, from one thing that is due to the next: whatever is tried, renewed or retried meanwhile
+    /// happens at its own moment, and has come to rest when this returns. A receiver that keeps its answer back is not
+    /// waited for. Does nothing on real time.
+    pub async fn advance(&self, by: Duration) {
+        if matches!(self.engine.time, Time::Manual(_)) {
+            self.engine.advance(by).await;
         }
     }
 
-    async fn deliver(&self, body: &Value) -> anyhow::Result<()> {
-        let issued_at = self.clock.now().as_secs();
-        let claims = json!({"iat": issued_at, "exp": issued_at + 600, "app": "evolution", "action": "webhook"});
-        let key = EncodingKey::from_secret(self.key.expose_secret().as_bytes());
-        let proof = jsonwebtoken::encode(&Header::default(), &claims, &key)?;
-        self.client
-            .post(format!("{}/api/webhook/user/{}", self.base, self.user))
-            .bearer_auth(proof)
-            .json(body)
-            .timeout(Duration::from_secs(30))
-            .send()
-            .await?
-            .error_for_status()?;
-        Ok(())
+    // ── the server's side ──────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Its port refuses connections, for so long or until [`Simulator::up`]; connections to WhatsApp and webhooks go on.
+    /// Returns when it does.
+    pub async fn down(&self, lasts: Option<Duration>) {
+        self.engine.with(|world, now| world.shut(lasts, now));
+        self.until_listening(false).await;
     }
 
-    /// A message id of WhatsApp's kind.
-    fn fresh_id() -> String {
-        clock::random_bytes::<16>().iter().fold(String::with_capacity(32), |mut id, byte| {
-            use std::fmt::Write;
-            let _ = write!(id, "{byte:02X}");
-            id
-        })
+    /// Its process dies, with every connection, code and undelivered webhook in it; when it is up again everything that
+    /// has a row connects (CONTRACT §5.8).
+    pub async fn die(&self, lasts: Option<Duration>) {
+        self.engine.die(lasts);
+        self.until_listening(false).await;
     }
-}
 
-/// Makes the sample users and starts their lives as tasks.
-///
-/// # Errors
-/// When the gateway doesn't take the users.
-pub async fn start(senders: Vec<Sender>, admin: &SecretString, tasks: &Tasks) -> anyhow::Result<()> {
-    for sender in &senders {
-        sender.connect(admin).await?;
+    /// Ends an outage. Returns when it listens.
+    pub async fn up(&self) {
+        self.engine.with(World::open_door);
+        self.until_listening(true).await;
     }
-    for (place, sender) in senders.into_iter().enumerate() {
-        tasks.spawn("sample-user", |stop| sender.live(place, stop));
+
+    /// Whether its port refuses connections; and until when, where that is fixed.
+    pub fn outage(&self) -> Option<Outage> {
+        self.engine.look(World::outage)
     }
-    Ok(())
+
+    async fn until_listening(&self, wanted: bool) {
+        let mut listening = self.engine.is_listening.subscribe();
+        // An error means that the simulator is gone, and nobody waits for it then.
+        let _ = listening.wait_for(|listening| *listening == wanted).await;
+    }
+
+    /// Calls of a kind meet a fault: the next `times`, or all, until `lasts` is over.
+    pub fn fail(&self, ask: Ask, fault: Fault, times: Option<u32>, lasts: Option<Duration>) {
+        let now = self.now();
+        lock(&self.engine.faults).add(ask, fault, times, lasts, now);
+    }
+
+    /// No more faults of calls and deliveries.
+    pub fn heal(&self) {
+        lock(&self.engine.faults).clear();
+        *lock(&self.engine.posting) = engine::Posting::default();
+    }
+
+    /// Each webhook is delivered twice from now on, or once again.
+    pub fn double_webhooks(&self, is_doubled: bool) {
+        lock(&self.engine.posting).is_doubled = is_doubled;
+    }
+
+    /// Each webhook waits by chance up to this long before it is sent.
+    pub fn disorder_webhooks(&self, up_to: Duration) {
+        lock(&self.engine.posting).disorder = up_to;
+    }
+
+    /// The next so many webhooks are not delivered at all.
+    pub fn lose_webhooks(&self, count: u32) {
+        lock(&self.engine.posting).losses = count;
+    }
+
+    /// Behaves as another version from now on: `2.3.6`, `2.3.7`, `2.4.0`.
+    pub fn set_version(&self, version: &str) {
+        self.engine.with(|world, _| world.set_version(version));
+    }
+
+    /// A number that is not on WhatsApp.
+    pub fn forget_number(&self, number: &str) {
+        self.engine.with(|world, _| world.unknown_numbers.insert(number.to_owned()));
+    }
+
+    // ── the record ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Every REST call, in the order they came.
+    pub fn calls(&self) -> Vec<Call> {
+        self.engine.record.calls()
+    }
+
+    /// Every try to deliver a webhook, in the order they ended.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.engine.record.deliveries()
+    }
+
+    /// Forgets both.
+    pub fn clear_record(&self) {
+        self.engine.record.clear();
+    }
+
+    /// Waits until so many calls of this method and path (its beginning) have come, answered or not; gives all that did.
+    pub async fn called(&self, method: &str, path: &str, times: usize) -> Vec<Call> {
+        self.engine.record.until_called(times, |call| call.method == method && call.path.starts_with(path)).await
+    }
+
+    /// Waits until so many tries to deliver fit, and gives all that do.
+    pub async fn delivered(&self, times: usize, fits: impl Fn(&Delivery) -> bool) -> Vec<Delivery> {
+        self.engine.record.until_delivered(times, fits).await
+    }
 }

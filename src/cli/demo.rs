@@ -1,4 +1,4 @@
-//! `zapgate demo`: a server in a throwaway folder, fed by sample users.
+//! `zapgate demo`: a server in a throwaway folder with a simulated Evolution, and the lives of three sample users.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,14 +11,23 @@ use secrecy::SecretString;
 
 use super::{Failure, say};
 use crate::adapters::clock;
+use crate::adapters::tasks::Tasks;
 use crate::app::{App, stop_signal};
 use crate::config::Settings;
-use crate::domain::ids::UserId;
-use crate::simulator::{self, Sender, USERS};
+use crate::http::Extras;
+use crate::simulator::demo::{self, Demo};
+use crate::simulator::lives::{self, Saas, USERS};
+use crate::simulator::{Simulator, SimulatorConfig};
 
 #[derive(Clone, Debug, clap::Args)]
-// The demo has a database and an operator of its own.
-#[command(mut_arg("database_url", |arg| arg.hide(true)), mut_arg("admin_token", |arg| arg.hide(true)))]
+// The demo has a database, an operator and an Evolution of its own.
+#[command(
+    mut_arg("database_url", |arg| arg.hide(true)),
+    mut_arg("admin_token", |arg| arg.hide(true)),
+    mut_arg("webhook_url", |arg| arg.hide(true)),
+    mut_arg("evolution_api_url", |arg| arg.hide(true)),
+    mut_arg("evolution_api_key", |arg| arg.hide(true))
+)]
 pub(super) struct DemoArgs {
     #[command(flatten)]
     settings: Settings,
@@ -33,39 +42,48 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let mut settings = args.settings;
     settings.database_url = format!("sqlite://{}", folder.0.join("zapgate.db").display());
     settings.identity.admin_token = Some(admin.clone());
+    settings.webhook_url = None;
+    (settings.evolution.evolution_api_url, settings.evolution.evolution_api_key) = (None, None);
     let found = settings.check();
     if !found.faults.is_empty() {
         return Err(Failure::Usage(found.faults));
     }
     let stop = stop_signal()?;
     let listener = settings.listen.bind().map_err(anyhow::Error::msg)?;
-    let app = App::build(settings, listener).await?;
+    // Not of the app: Evolution is there when the gateway starts, and until it has ended.
+    let tasks = Tasks::default();
+    let simulator = started(&mut settings, &tasks).await?;
+    let demo = Demo::new(simulator);
+    let mounted = demo.clone();
+    let app = App::build(settings, listener).await?.with_extras(Extras::new(move |cfg| demo::routes(cfg, &mounted)))?;
     let base = app.local_url();
     let code = app.login_code(LOGIN_TTL).await?;
-    let senders = senders(&app, &base)?;
-    let tasks = app.tasks();
+    let lives = app.tasks();
     let welcome = async {
-        simulator::start(senders, &admin, &tasks).await?;
+        let saas = Saas { base: base.as_str().into(), admin, http: reqwest::Client::new() };
+        futures_util::future::try_join_all(USERS.iter().map(|user| saas.connect(user.id))).await?;
+        lives.spawn("sample-users", |stop| lives::live(demo, saas, stop));
         say(&format!("\n  zapgate demo is running. Open:\n\n    {base}/#login={code}\n"));
         say("  The link signs in once, within 10 minutes. Three sample users scan, connect and get messages.");
         say("  Ctrl+C stops it and throws everything away.\n");
         std::io::stdout().flush().map_err(anyhow::Error::from)
     };
     let (served, welcomed) = tokio::join!(app.run(stop), welcome);
+    tasks.cancel();
+    tasks.join(Duration::from_secs(1)).await;
     served?;
     welcomed?;
     Ok(())
 }
 
-fn senders(app: &App, base: &str) -> anyhow::Result<Vec<Sender>> {
-    USERS
-        .iter()
-        .map(|user| {
-            let instance = app.instance_name(&UserId::named_by_admin(user.id)?);
-            let key = app.webhook_key(&instance).context("the webhook secret is missing")?;
-            Ok(Sender::new(base, *user, instance, key, app.clock()))
-        })
-        .collect()
+/// The simulated Evolution, which the settings then lead to.
+async fn started(settings: &mut Settings, tasks: &Tasks) -> anyhow::Result<Simulator> {
+    let key = SecretString::from(BASE64_URL_SAFE_NO_PAD.encode(clock::random_bytes::<32>()));
+    let config = SimulatorConfig { key: key.clone(), ..SimulatorConfig::default() };
+    let simulator = Simulator::start(config, tasks).await.context("starting the simulated Evolution")?;
+    settings.evolution.evolution_api_url = Some(simulator.url().parse()?);
+    settings.evolution.evolution_api_key = Some(key);
+    Ok(simulator)
 }
 
 /// A folder that goes when the demo does.

@@ -3,6 +3,6 @@
 use super::{Failure, say};
 
 pub(super) fn run() -> Result<(), Failure> {
-    say(&crate::http::openapi_document()?);
+    say(&crate::http::openapi_document(None)?);
     Ok(())
 }

@@ -40,6 +40,9 @@ pub enum Error {
     ForeignOrigin,
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// It is there and may be acted on, but not so, not now.
+    #[error("{0}")]
+    NotPossible(&'static str),
     #[error("this address doesn't know the method {0}")]
     MethodNotAllowed(String),
     #[error("the body is larger than {limit_bytes} bytes")]
@@ -69,6 +72,14 @@ pub enum Error {
         #[source]
         cause: Cause,
     },
+    /// Later may help; the advice is for whoever runs the server.
+    #[error("Evolution can't be reached. {advice}")]
+    EvolutionUnreachable { advice: String, retry_after: Duration },
+    /// It answered, and somebody must change the configuration; what, is said.
+    #[error("Evolution refused. {0}")]
+    EvolutionRefused(String),
+    #[error("EVOLUTION_API_URL is not set on this server, so nothing can be asked of Evolution")]
+    EvolutionNotConfigured,
     #[error("the key set could not be read")]
     KeySetUnreachable(#[source] Cause),
     #[error("internal error: {0}")]
@@ -102,6 +113,7 @@ impl Error {
             Self::ScopeMissing(_) => "scope_missing",
             Self::ForeignOrigin => "foreign_origin",
             Self::NotFound(_) => "not_found",
+            Self::NotPossible(_) => "not_possible",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::TooLarge { .. } => "too_large",
             Self::BodyTimeout => "body_timeout",
@@ -113,6 +125,9 @@ impl Error {
             Self::QuarantineFull => "quarantine_full",
             Self::Stopping => "stopping",
             Self::Store { .. } => "store_unavailable",
+            Self::EvolutionUnreachable { .. } => "evolution_unreachable",
+            Self::EvolutionRefused(_) => "evolution_refused",
+            Self::EvolutionNotConfigured => "evolution_not_configured",
             Self::KeySetUnreachable(_) => "key_set_unreachable",
             Self::Internal(_) => "internal",
         }

@@ -147,6 +147,8 @@ pub enum Notice {
     Conflict,
     Restricted,
     QrLimit,
+    /// The owner has to do something on the phone.
+    ActionRequired,
     /// It works, but only until the next reconnect: its stored session is gone (CONTRACT §1.6).
     Wiped,
 }
@@ -160,6 +162,8 @@ pub fn step(state: &State, input: &Input, emitted: Millis, now: Millis) -> (Stat
     let mut next = state.clone();
     next.facts.learn(input, emitted);
     match input {
+        // Only a pairing can be stuck.
+        Input::Own(Act::Scanned) if !state.is_pairing(now) => {}
         Input::Own(act) => {
             next.facts.find(act, now);
             next.own.act(act, now);
@@ -170,6 +174,7 @@ pub fn step(state: &State, input: &Input, emitted: Millis, now: Millis) -> (Stat
     let stands = Seen::of(next.facts.view(now));
     let notice = match input {
         Input::Own(Act::FoundWiped) if !state.own.is_wiped() => Some(Notice::Wiped),
+        Input::Own(Act::Scanned) if state.own != next.own => Some(Notice::ActionRequired),
         _ if next.own.is_ending() => None,
         _ => notice(state.facts.is_linked(), &state.last_stood(now), &stands),
     };
@@ -207,6 +212,10 @@ impl State {
     pub fn wipe_awaited(&self, now: Millis) -> Option<Millis> {
         let since = self.facts.unwiped_ending().max(self.own.deleted_open())?;
         (now < since + own::WIPE_HORIZON).then(|| since + WIPE_PATIENCE)
+    }
+
+    fn is_pairing(&self, now: Millis) -> bool {
+        matches!(self.facts.view(now).status, Status::WaitingQr | Status::Finishing | Status::Connecting)
     }
 
     /// Whether a phone is linked as far as is known, so that Evolution reconnects by itself.

@@ -119,6 +119,7 @@ pub fn notice(notice: Notice, view: &View) -> NoticeText {
         Notice::LoggedOut => ("critical", "logged_out", words("WhatsApp desvinculado", "WhatsApp unlinked"), post(words("Conectar de novo", "Connect again"), CONNECT)),
         Notice::Conflict => ("critical", "conflict", words("Aberto em outro lugar", "Open elsewhere"), post(words("Usar aqui", "Use here"), RECONNECT)),
         Notice::Restricted => ("critical", "restricted", words("Conta restrita pelo WhatsApp", "Account restricted by WhatsApp"), None),
+        Notice::ActionRequired => ("warning", "action_required", words("Falta um passo no celular", "One more step on the phone"), None),
         Notice::Wiped => ("warning", "instance_unhealthy", words("A sessão guardada se perdeu", "The stored session is lost"), post(words("Conectar de novo", "Connect again"), CONNECT)),
         Notice::QrLimit => ("warning", "qr_limit", words("Códigos pausados", "Codes paused"), post(words("Gerar novo código", "Make a new code"), CONNECT)),
     };

@@ -1,8 +1,10 @@
 //! The JSON API, one file per noun.
 
 pub mod aside;
+mod asked;
 pub mod instances;
 pub mod live;
+pub mod migration;
 pub mod operations;
 pub mod page;
 pub mod session;
@@ -10,3 +12,4 @@ pub mod tail;
 pub mod tickets;
 pub mod tokens;
 pub mod webhook_test;
+pub mod whatsapp;

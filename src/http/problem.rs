@@ -103,6 +103,7 @@ const fn status_and_title(error: &Error) -> (StatusCode, &'static str) {
         Error::ScopeMissing(_) => (S::FORBIDDEN, "The token lacks a scope"),
         Error::ForeignOrigin => (S::FORBIDDEN, "This origin is not allowed"),
         Error::NotFound(_) => (S::NOT_FOUND, "Not found"),
+        Error::NotPossible(_) => (S::CONFLICT, "Not possible now"),
         Error::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, "This method is not allowed here"),
         Error::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
         Error::BodyTimeout => (S::REQUEST_TIMEOUT, "The body took too long"),
@@ -114,6 +115,9 @@ const fn status_and_title(error: &Error) -> (StatusCode, &'static str) {
         Error::QuarantineFull => (S::SERVICE_UNAVAILABLE, "The quarantine is full"),
         Error::Stopping => (S::SERVICE_UNAVAILABLE, "The server is stopping"),
         Error::Store { .. } => (S::SERVICE_UNAVAILABLE, "The store is not available"),
+        Error::EvolutionUnreachable { .. } => (S::SERVICE_UNAVAILABLE, "Evolution API can't be reached"),
+        Error::EvolutionRefused(_) => (S::BAD_GATEWAY, "Evolution API refused"),
+        Error::EvolutionNotConfigured => (S::SERVICE_UNAVAILABLE, "Evolution API is not configured"),
         Error::KeySetUnreachable(_) => (S::SERVICE_UNAVAILABLE, "The identity provider's keys could not be read"),
         Error::Internal(_) => (S::INTERNAL_SERVER_ERROR, "Internal error"),
     }
@@ -122,6 +126,8 @@ const fn status_and_title(error: &Error) -> (StatusCode, &'static str) {
 /// A fault of ours is told by its title alone: what lies behind it is for the log.
 fn detail(error: &Error, status: StatusCode, title: &str) -> String {
     match status {
+        // What Evolution lacks is for whoever runs it to read.
+        _ if error.code().starts_with("evolution_") => error.to_string().trim_end().to_owned(),
         StatusCode::INTERNAL_SERVER_ERROR => format!("{title}. The log of the server knows more."),
         _ if status.is_server_error() => format!("{title}. Try again in a moment."),
         _ => error.to_string(),
@@ -130,7 +136,7 @@ fn detail(error: &Error, status: StatusCode, title: &str) -> String {
 
 fn retry_after(error: &Error, status: StatusCode) -> Option<Duration> {
     match error {
-        Error::TooManyRequests { retry_after } => Some(*retry_after),
+        Error::TooManyRequests { retry_after } | Error::EvolutionUnreachable { retry_after, .. } => Some(*retry_after),
         _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_SOON),
         _ => None,
     }
@@ -247,6 +253,7 @@ mod tests {
             Error::ScopeMissing("sessions"),
             Error::ForeignOrigin,
             Error::NotFound("instance"),
+            Error::NotPossible("that can't happen now"),
             Error::MethodNotAllowed("PUT".to_owned()),
             Error::TooLarge { limit_bytes: 1024 },
             Error::BodyTimeout,
@@ -258,6 +265,12 @@ mod tests {
             Error::QuarantineFull,
             Error::Stopping,
             Error::store("reading", "secret cause"),
+            Error::EvolutionUnreachable {
+                advice: "Check the host name.".to_owned(),
+                retry_after: Duration::from_secs(30),
+            },
+            Error::EvolutionRefused("Set the key.".to_owned()),
+            Error::EvolutionNotConfigured,
             Error::KeySetUnreachable("secret cause".into()),
             Error::Internal("secret cause"),
         ];
@@ -278,6 +291,7 @@ mod tests {
                 | Error::ScopeMissing(_)
                 | Error::ForeignOrigin
                 | Error::NotFound(_)
+                | Error::NotPossible(_)
                 | Error::MethodNotAllowed(_)
                 | Error::TooLarge { .. }
                 | Error::BodyTimeout
@@ -289,6 +303,9 @@ mod tests {
                 | Error::QuarantineFull
                 | Error::Stopping
                 | Error::Store { .. }
+                | Error::EvolutionUnreachable { .. }
+                | Error::EvolutionRefused(_)
+                | Error::EvolutionNotConfigured
                 | Error::KeySetUnreachable(_)
                 | Error::Internal(_) => {}
             }
@@ -340,6 +357,7 @@ mod tests {
         403 scope_missing | The token lacks a scope | the token lacks the scope `sessions`
         403 foreign_origin | This origin is not allowed | requests from this origin are not allowed
         404 not_found | Not found | there is no such instance
+        409 not_possible | Not possible now | that can't happen now
         405 method_not_allowed | This method is not allowed here | this address doesn't know the method PUT
         413 too_large | The body is too large | the body is larger than 1024 bytes
         408 body_timeout | The body took too long | the body did not arrive whole and in time
@@ -351,6 +369,9 @@ mod tests {
         503 quarantine_full | The quarantine is full | The quarantine is full. Try again in a moment. · retry after 5
         503 stopping | The server is stopping | The server is stopping. Try again in a moment. · retry after 5
         503 store_unavailable | The store is not available | The store is not available. Try again in a moment. · retry after 5
+        503 evolution_unreachable | Evolution API can't be reached | Evolution can't be reached. Check the host name. · retry after 30
+        502 evolution_refused | Evolution API refused | Evolution refused. Set the key.
+        503 evolution_not_configured | Evolution API is not configured | EVOLUTION_API_URL is not set on this server, so nothing can be asked of Evolution · retry after 5
         503 key_set_unreachable | The identity provider's keys could not be read | The identity provider's keys could not be read. Try again in a moment. · retry after 5
         500 internal | Internal error | Internal error. The log of the server knows more.
         "#);

@@ -3,6 +3,8 @@
 
 mod body;
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, post};
@@ -38,14 +40,14 @@ impl Intake {
     pub fn new(
         config: &IngestConfig,
         ingest: Ingest,
-        proofs: Proofs,
+        proofs: Arc<Proofs>,
         instances: Instances,
         store: Store,
         clock: Clock,
     ) -> Self {
         Self {
             ingest,
-            proofs: Data::new(proofs),
+            proofs: Data::from(proofs),
             instances,
             store,
             clock,

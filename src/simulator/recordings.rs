@@ -19,12 +19,6 @@ macro_rules! recordings {
 }
 
 recordings! {
-    InstanceCreate = "instance-create",
-    Connecting = "connecting",
-    Open = "open",
-    Close401 = "close-401",
-    Qr1 = "qr-1",
-    Qr2 = "qr-2",
     Text = "upsert-text-conversation",
     Image = "upsert-image-no-base64",
     Audio = "upsert-audio-ptt",
@@ -34,11 +28,8 @@ recordings! {
     Poll = "upsert-poll-creation",
     Document = "upsert-document",
     FromMe = "upsert-from-me-other-device",
-    Sent = "send-text",
-    Delivered = "update-delivered",
-    Read = "update-read",
-    Composing = "presence-composing",
-    Edit = "edit",
+    HistoryNotice = "history-notice",
+    SentImage = "send-image",
 }
 
 impl Recording {
@@ -46,6 +37,24 @@ impl Recording {
     pub(super) fn body(self) -> Value {
         let mut file: Value = serde_json::from_str(self.text()).unwrap_or_default();
         file["request"]["body"].take()
+    }
+
+    /// `data` of the webhook's body.
+    pub(super) fn data(self) -> Value {
+        self.body()["data"].take()
+    }
+
+    /// Where a message of this kind has its words: a field of `message`, and the field inside where it is an object.
+    pub(super) const fn place_of_words(self) -> Option<(&'static str, Option<&'static str>)> {
+        match self {
+            Self::Text | Self::FromMe | Self::Group => Some(("conversation", None)),
+            Self::Image => Some(("imageMessage", Some("caption"))),
+            Self::Document => Some(("documentMessage", Some("caption"))),
+            Self::Location => Some(("locationMessage", Some("name"))),
+            Self::Poll => Some(("pollCreationMessageV3", Some("name"))),
+            Self::Reaction => Some(("reactionMessage", Some("text"))),
+            _ => None,
+        }
     }
 }
 

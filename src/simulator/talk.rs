@@ -1,6 +1,6 @@
 //! What the sample users and their customers write. Every name and number is invented.
 
-use super::recordings::Recording;
+use super::Message;
 use Turn::{Answers, Corrects, InGroup, OnPhone, Reacts, Says, Sends};
 
 /// A customer, under the name that WhatsApp shows.
@@ -17,8 +17,8 @@ pub(super) enum Turn {
     Says(Person, &'static str),
     /// In a group that the user is in.
     InGroup(Person, &'static str),
-    /// Something that is not text, with its caption, name or question.
-    Sends(Person, Recording, &'static str),
+    /// Something that is not text.
+    Sends(Person, fn() -> Message),
     /// Changes the text that this person said last.
     Corrects(Person, &'static str),
     /// An emoji on the last answer.
@@ -47,7 +47,7 @@ const BAKERY: &[Turn] = &[
     Says(MARINA, "Bom dia! Vocês abrem no sábado?"),
     Answers(MARINA, "Bom dia, Marina! Abrimos às 6h30, com pão quentinho 🥖"),
     Says(TIAGO, "Quero encomendar um bolo de cenoura para 20 pessoas"),
-    Sends(TIAGO, Recording::Image, "Parecido com este"),
+    Sends(TIAGO, || Message::Image("Parecido com este".into())),
     Reacts(MARINA, "❤️"),
     Answers(TIAGO, "Fazemos sim! Fica R$ 140,00. Para que dia?"),
     Says(TIAGO, "Sexta, às 15h"),
@@ -56,7 +56,7 @@ const BAKERY: &[Turn] = &[
     InGroup(DONA_LU, "A fornada das 17h já saiu"),
     Says(MARINA, "Guarda dois pães de queijo para mim?"),
     OnPhone(MARINA, "Guardado 😉"),
-    Sends(DONA_LU, Recording::Audio, ""),
+    Sends(DONA_LU, || Message::Audio),
     Answers(DONA_LU, "Anotado: 50 salgados, metade coxinha e metade empada."),
     Says(DONA_LU, "Isso mesmo!\nE um litro de suco de laranja"),
 ];
@@ -68,10 +68,10 @@ const CLINIC: &[Turn] = &[
     Says(SONIA, "O exame de sangue precisa de jejum?"),
     Answers(SONIA, "Sim, de 8 horas. Água pode à vontade 💧"),
     Reacts(SONIA, "🙏"),
-    Sends(SONIA, Recording::Document, "pedido-de-exame.pdf"),
+    Sends(SONIA, || Message::Document("pedido-de-exame.pdf".into())),
     Says(OMAR, "مرحبا، أين العيادة؟"),
     Answers(OMAR, "Rua das Acácias, 120, ao lado da praça."),
-    Sends(OMAR, Recording::Location, "Praça das Acácias"),
+    Sends(OMAR, || Message::Location("Praça das Acácias".into())),
     OnPhone(RAFAEL, "A doutora confirmou: terça às 9h."),
     Says(SONIA, "Chego às 7h"),
     Corrects(SONIA, "Chego às 7h15"),
@@ -82,17 +82,17 @@ const SHOP: &[Turn] = &[
     Says(JULIA, "Oi! Tem o vestido azul no M?"),
     Answers(JULIA, "Tem, sim! É o último 💙 Quer que eu separe?"),
     Says(JULIA, "Quero! Passo aí depois das 18h"),
-    Sends(PEDRO, Recording::Image, "Ainda tem este tênis?"),
+    Sends(PEDRO, || Message::Image("Ainda tem este tênis?".into())),
     Answers(PEDRO, "Temos do 38 ao 42, por R$ 189,90."),
     Reacts(PEDRO, "🔥"),
     Says(CLARA, "Meu pedido já saiu?"),
     Answers(CLARA, "Saiu agora há pouco! Chega até as 17h 🛵"),
-    Sends(CLARA, Recording::Poll, "Qual embalagem para presente?"),
+    Sends(CLARA, || Message::Poll("Qual embalagem para presente?".into())),
     Says(PEDRO, "Fico com o 41"),
     Corrects(PEDRO, "Fico com o 42"),
     InGroup(JULIA, "Gente, a liquidação começa amanhã!"),
     OnPhone(JULIA, "Separado no seu nome!"),
-    Sends(CLARA, Recording::Audio, ""),
+    Sends(CLARA, || Message::Audio),
 ];
 
 /// A sample user's talk, by the user's place; it begins again at its end.

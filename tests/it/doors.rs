@@ -21,10 +21,15 @@ const FRONTEND: &str = "https://app.example.com";
 const PUBLIC: [&str; 5] = ["GET /health", "GET /ready", "GET /openapi.json", "POST /api/login", "POST /api/logout"];
 
 /// What a user may ask for; everything else is an operator's.
-const USERS: [&str; 7] = [
+const USERS: [&str; 12] = [
     "POST /api/whatsapp/connect",
     "GET /api/whatsapp/instance",
+    "DELETE /api/whatsapp/instance",
+    "POST /api/whatsapp/reconnect",
+    "POST /api/whatsapp/disconnect",
+    "POST /api/whatsapp/scanned",
     "GET /api/instances",
+    "GET /api/health/instances",
     "GET /ws",
     "GET /events",
     "POST /api/ws/ticket",

@@ -23,7 +23,7 @@ async fn an_operator_s_token_is_an_operator_and_a_similar_one_is_nobody() {
     let (similar, _) =
         front.get("/api/me", &[("authorization", &format!("Bearer {}x", &ADMIN[..ADMIN.len() - 1]))]).await;
 
-    assert_eq!(me, json!({"admin": true, "userId": null, "organizationId": null, "expiresAt": null}));
+    assert_eq!(me, json!({"admin": true, "userId": null, "organizationId": null, "expiresAt": null, "demo": false}));
     assert_eq!(similar, StatusCode::UNAUTHORIZED);
 }
 

@@ -1,6 +1,8 @@
 //! Reading the table of instances. The ingest batches (`batch.rs`) write it, whose decisions it holds; retention clears
 //! expired codes from it.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 use sqlx::{Executor, FromRow, Sqlite, SqliteConnection};
 use tracing::error;
@@ -10,6 +12,7 @@ use super::Store;
 use crate::domain::error::{Cause, Error};
 use crate::domain::ids::{InstanceName, OrgId, UserId};
 use crate::domain::instance::{Instance, Qr};
+use crate::domain::lifecycle::State;
 use crate::domain::time::Millis;
 
 macro_rules! instance_columns {
@@ -84,6 +87,42 @@ impl Store {
         Ok(readable.collect())
     }
 
+    /// What is known of an instance, removed or not.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn state_of(&self, name: &InstanceName) -> Result<Option<State>, Error> {
+        let json: Option<String> = sqlx::query_scalar("SELECT state FROM whatsapp_instances WHERE instance_name = $1")
+            .bind(name.as_str())
+            .fetch_optional(&self.read)
+            .await
+            .map_err(|e| Error::store("reading an instance's state", e))?;
+        // What can't be read begins anew, here as in the batches.
+        Ok(json.map(|json| serde_json::from_str(&json).unwrap_or_default()))
+    }
+
+    /// The names of all instances that have an owner.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn instance_names(&self) -> Result<HashSet<String>, Error> {
+        let names: Vec<String> =
+            sqlx::query_scalar("SELECT instance_name FROM whatsapp_instances WHERE removed_at IS NULL")
+                .fetch_all(&self.read)
+                .await
+                .map_err(|e| Error::store("reading the instances' names", e))?;
+        Ok(names.into_iter().collect())
+    }
+
+    /// Instances per status; of one organisation or of all.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn status_totals(&self, org: Option<&OrgId>) -> Result<BTreeMap<String, i64>, Error> {
+        let mut db = self.read.acquire().await.map_err(|e| Error::store("counting instances", e))?;
+        totals(&mut db, org).await
+    }
+
     /// Switches the automatic reconnect of an instance. Whether there is such an instance.
     ///
     /// # Errors
@@ -130,6 +169,19 @@ impl Store {
         let mut db = self.read.acquire().await.map_err(|e| Error::store("listing instances", e))?;
         page(&mut db, org, after, limit, pictures).await
     }
+}
+
+/// Instances per status; of one organisation or of all.
+pub(super) async fn totals(db: &mut SqliteConnection, org: Option<&OrgId>) -> Result<BTreeMap<String, i64>, Error> {
+    let counts: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT status, COUNT(*) FROM whatsapp_instances \
+         WHERE removed_at IS NULL AND ($1 IS NULL OR organization_id = $1) GROUP BY status",
+    )
+    .bind(org.map(OrgId::as_str))
+    .fetch_all(db)
+    .await
+    .map_err(|e| Error::store("counting instances", e))?;
+    Ok(counts.into_iter().collect())
 }
 
 pub(super) async fn one<'c>(

@@ -81,9 +81,7 @@ impl Facts {
                 self.learn(&Input::Opened { phone_number, profile_name }, at);
             }
             Act::FoundAbsent => {
-                if let Some(newest) = newest {
-                    raise(&mut self.removed, newest);
-                }
+                raise(&mut self.removed, newest.unwrap_or_default());
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! The rules one by one, then the laws, then every recorded flow.
 
 mod laws;
+mod own;
 mod recorded;
 
 use super::*;

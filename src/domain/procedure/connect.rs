@@ -273,7 +273,7 @@ impl Connect {
     fn has_come(&self, sight: &Sight<'_>) -> bool {
         let status = sight.state.view(sight.now).status;
         let (opened_before, status_before) = self.before.unwrap_or((None, status));
-        let opened = opened_before != sight.state.last_opened();
+        let opened = sight.state.last_opened() > opened_before;
         let code = sight.state.shown_qr().is_some_and(|(_, expires_at)| sight.now < expires_at);
         let banned = status == Status::Restricted && status_before != Status::Restricted;
         opened || code || banned || matches!(status, Status::Finishing | Status::ActionRequired)

@@ -1,97 +1,28 @@
-//! Instances: the owner's one, and the lists of operators and organisations (INTERFACE §3).
+//! Instances as operators and organisations see them: lists, health, one by its id (INTERFACE §3).
+
+use std::collections::BTreeMap;
 
 use actix_web::web::{Data, Json, Path, Query};
-use actix_web::{get, post};
+use actix_web::{HttpResponse, delete, get, patch, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::asked::Asked;
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
-use crate::domain::caller::{Caller, Scope};
+use crate::domain::caller::Caller;
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, OrgId};
 use crate::domain::instance::Instance;
-use crate::domain::wire::InstanceJson;
+use crate::domain::wire::{HealthJson, InstanceJson};
 use crate::http::api::page::{Cursor, Page, PageQuery};
-use crate::http::extract::OptionalBody;
+use crate::http::extract::Admin;
 use crate::http::problem::Problem;
-use crate::services::instances::Instances;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(connect).service(own).service(list).service(one);
-}
-
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
-struct Connect {
-    /// Whose instance; for operators. A user's own otherwise.
-    user_id: Option<String>,
-    organization_id: Option<String>,
-    /// Digits with country code, for a pairing code instead of a QR.
-    number: Option<String>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Connected {
-    instance: InstanceJson,
-    /// A `data:image/png` URI, when there is one by now; else it comes over the socket.
-    qr_code: Option<String>,
-    pairing_code: Option<String>,
-}
-
-/// Connect WhatsApp
-///
-/// Ensures the user's one instance. Safe to call many times at once.
-#[utoipa::path(tag = "instances", params(Whose), request_body = Connect, responses(
-    (status = 200, body = Connected), (status = 401), (status = 403, description = "somebody else's `userId` or `organizationId`")))]
-#[post("/api/whatsapp/connect")]
-async fn connect(
-    caller: Caller,
-    whose: Query<Whose>,
-    OptionalBody(wanted): OptionalBody<Connect>,
-    instances: Data<Instances>,
-    clock: Data<Clock>,
-) -> Result<Json<Connected>, Problem> {
-    caller.require_scope(Scope::Connect)?;
-    let user = caller.acting_for(wanted.user_id.as_deref().or(whose.user_id.as_deref()))?;
-    let org = caller.acting_in(wanted.organization_id.as_deref())?;
-    if wanted
-        .number
-        .as_ref()
-        .is_some_and(|number| !(8..=15).contains(&number.len()) || !number.bytes().all(|b| b.is_ascii_digit()))
-    {
-        return Err(
-            Error::bad_input("number", "must be 8 to 15 digits with country code, for example 5511900000001").into()
-        );
-    }
-    let instance = InstanceJson::of(&instances.ensure(&user, org.as_ref()).await?, clock.now(), true);
-    let (qr_code, pairing_code) = (instance.qr_code.clone(), instance.pairing_code.clone());
-    Ok(Json(Connected { instance, qr_code, pairing_code }))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-struct Whose {
-    /// Whose instance; for operators.
-    user_id: Option<String>,
-}
-
-/// The caller's own instance
-#[utoipa::path(tag = "instances", params(Whose), responses((status = 200, body = InstanceJson), (status = 404)))]
-#[get("/api/whatsapp/instance")]
-async fn own(
-    caller: Caller,
-    whose: Query<Whose>,
-    store: Data<Store>,
-    clock: Data<Clock>,
-) -> Result<Json<InstanceJson>, Problem> {
-    let user = caller.acting_for(whose.user_id.as_deref())?;
-    let instance = store.instance_of(&user).await?.ok_or(Error::NotFound("instance"))?;
-    Ok(Json(InstanceJson::of(&instance, clock.now(), true)))
+    cfg.service(list).service(one).service(change).service(remove).service(reconnect).service(health);
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -142,6 +73,84 @@ async fn one(
     caller.require_admin()?;
     let instance = find(&store, &id).await?;
     Ok(Json(InstanceJson::of(&instance, clock.now(), true)))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Change {
+    /// Whether the gateway may reconnect it by itself.
+    auto_reconnect: bool,
+}
+
+/// Change an instance
+#[utoipa::path(tag = "instances", params(("id" = String, Path)), request_body = Change, responses((status = 200, body = InstanceJson), (status = 400), (status = 404)))]
+#[patch("/api/instances/{id}")]
+async fn change(
+    _: Admin,
+    id: Path<String>,
+    wanted: Json<Change>,
+    store: Data<Store>,
+    clock: Data<Clock>,
+) -> Result<Json<InstanceJson>, Problem> {
+    let instance = find(&store, &id).await?;
+    store.set_auto_reconnect(instance.id, wanted.auto_reconnect, clock.now()).await?;
+    Ok(Json(InstanceJson::of(&find(&store, &id).await?, clock.now(), true)))
+}
+
+/// Remove an instance, here and at Evolution
+///
+/// 204 when it is confirmed in time, else 202 with the instance, whose `statusReason` is `removing`.
+#[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 204), (status = 202, body = InstanceJson), (status = 404)))]
+#[delete("/api/instances/{id}")]
+async fn remove(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpResponse, Problem> {
+    let instance = find(&asked.store, &id).await?;
+    Ok(asked.removed(asked.instances.remove(&instance).await?.as_ref()))
+}
+
+/// Reconnect an instance
+#[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 202, body = InstanceJson), (status = 404), (status = 503)))]
+#[post("/api/instances/{id}/reconnect")]
+async fn reconnect(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpResponse, Problem> {
+    let instance = find(&asked.store, &id).await?;
+    Ok(asked.accepted(&asked.instances.reconnect(&instance).await?))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HealthRow {
+    instance_name: String,
+    health: HealthJson,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HealthPage {
+    items: Vec<HealthRow>,
+    /// Instances per status, all of them.
+    totals: BTreeMap<String, i64>,
+    next_cursor: Option<String>,
+}
+
+/// How instances fare, by session id
+#[utoipa::path(tag = "instances", params(PageQuery, Which), responses((status = 200, body = HealthPage)))]
+#[get("/api/health/instances")]
+async fn health(
+    caller: Caller,
+    page: Query<PageQuery>,
+    which: Query<Which>,
+    store: Data<Store>,
+    clock: Data<Clock>,
+) -> Result<Json<HealthPage>, Problem> {
+    let org = whose_list(&caller, which.organization_id.as_deref())?;
+    let (after, limit) = (page.cursor::<i64>()?.unwrap_or(0), page.limit()?);
+    let rows = store.instances(org.as_ref(), after, limit + 1, false).await?;
+    let totals = store.status_totals(org.as_ref()).await?;
+    let now = clock.now();
+    let page = Page::cut(rows, limit, |last| Cursor::of(&last.session_id)).map(|instance| {
+        let json = InstanceJson::of(&instance, now, false);
+        HealthRow { instance_name: json.instance_name, health: json.health }
+    });
+    Ok(Json(HealthPage { items: page.items, totals, next_cursor: page.next_cursor }))
 }
 
 /// An `{id}` is read by its form: a uuid is the instance id, digits alone the session id, anything else the name.

@@ -33,11 +33,18 @@ pub struct Me {
     organization_id: Option<String>,
     /// RFC 3339; absent for credentials without an end.
     expires_at: Option<String>,
+    /// This server is a demo: it has `/demo`, and everything is thrown away at its end.
+    demo: bool,
 }
 
-impl From<&Caller> for Me {
-    fn from(caller: &Caller) -> Self {
+/// Shared by a server that is a demo.
+#[derive(Clone, Copy, Debug)]
+pub struct IsDemo;
+
+impl Me {
+    fn of(caller: &Caller, request: &HttpRequest) -> Self {
         Self {
+            demo: request.app_data::<web::Data<IsDemo>>().is_some(),
             admin: caller.admin,
             user_id: caller.user.as_ref().map(ToString::to_string),
             organization_id: caller.org.as_ref().map(ToString::to_string),
@@ -65,7 +72,7 @@ async fn login(
     let caller = admit(&door, &request, attempt)?;
     let session = identity.session_of(caller, body.token.as_ref().map(ExposeSecret::expose_secret))?;
     let cookie = session_cookie::seal(&identity, &session, door.is_https(&request))?;
-    Ok(HttpResponse::Ok().cookie(cookie).json(Me::from(&session.caller)))
+    Ok(HttpResponse::Ok().cookie(cookie).json(Me::of(&session.caller, &request)))
 }
 
 /// Sign out of the dashboard
@@ -79,8 +86,8 @@ async fn logout(request: HttpRequest, door: web::Data<Door>) -> Result<HttpRespo
 /// Who the credentials stand for
 #[utoipa::path(tag = "session", responses((status = 200, body = Me), (status = 401, body = ProblemBody)))]
 #[get("/api/me")]
-async fn me(caller: Caller) -> web::Json<Me> {
-    web::Json(Me::from(&caller))
+async fn me(caller: Caller, request: HttpRequest) -> web::Json<Me> {
+    web::Json(Me::of(&caller, &request))
 }
 
 pub fn routes(cfg: &mut ServiceConfig) {

@@ -1,17 +1,17 @@
 //! What a batch of arrivals becomes: a pure decision over what the store knows of it.
 
+mod announced;
+
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
 
+pub use self::announced::Announcement;
 use super::QuarantineGauge;
 use crate::adapters::store::batch::{
-    Appended, Changes, ChannelId, Key, Known, Lookups, NewCommand, NewInstance, Quarantined, Remembered, Seen, Settled,
-    ShownChange, Subject,
+    Appended, Changes, ChannelId, Key, Known, Lookups, NewInstance, Quarantined, Remembered, Seen, ShownChange, Subject,
 };
-use crate::domain::command::Kind;
 use crate::domain::emission;
 use crate::domain::entry::{Entry, Outcome, QrMark};
 use crate::domain::error::Error;
@@ -19,8 +19,7 @@ use crate::domain::event::EventName;
 use crate::domain::frame;
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Qr, View};
-use crate::domain::lifecycle::{self, Act, Action, Input};
-use crate::domain::procedure::End;
+use crate::domain::lifecycle::{self, Action, Input};
 use crate::domain::time::Millis;
 use crate::domain::webhook::{Keep, ShownCode, Webhook};
 use crate::domain::words;
@@ -52,36 +51,6 @@ pub struct Rules {
     /// Messages go to the organisation's channel too.
     pub org_sees_messages: bool,
     pub quarantine: QuarantineGauge,
-}
-
-/// What the gateway itself appends to a user's channel.
-#[derive(Clone, Debug)]
-pub enum Announcement {
-    /// This instance must exist; its beginning is told when it is made now.
-    Make(Box<NewInstance>),
-    /// A notification whose `data` is ready.
-    Notification { instance: InstanceName, data: String },
-    /// Time passed for an instance that wanted to be woken.
-    Wake { instance: InstanceName },
-    /// Somebody wants this done at Evolution. Asked again while it is open, it is done once.
-    Order { instance: InstanceName, kind: Kind, number: Option<String> },
-    /// This gateway did or found out something.
-    Tell { instance: InstanceName, act: Act },
-    /// A command has ended, or is put off.
-    Settle { instance: InstanceName, kind: Kind, settled: Settled },
-}
-
-impl Announcement {
-    pub fn instance(&self) -> &InstanceName {
-        match self {
-            Self::Make(new) => &new.name,
-            Self::Notification { instance, .. }
-            | Self::Wake { instance }
-            | Self::Order { instance, .. }
-            | Self::Tell { instance, .. }
-            | Self::Settle { instance, .. } => instance,
-        }
-    }
 }
 
 const DAY_MS: i64 = 86_400_000;
@@ -161,62 +130,6 @@ impl<'a> Plan<'a> {
         };
         self.subjects.insert(webhook.instance.clone(), subject);
         Ok(verdict)
-    }
-
-    /// Appends what the gateway itself has to say.
-    pub fn announce(&mut self, announcement: &Announcement) {
-        let Some(mut subject) = self.subjects.remove(announcement.instance()) else { return };
-        match announcement {
-            // Several may ask at once; it begins once.
-            Announcement::Make(_) if !self.made.remove(&subject.name) => {}
-            Announcement::Make(new) => {
-                // A removed one comes back with what is known of it, and none of what was done about it.
-                subject.state.own.clone_from(&new.state.own);
-                subject.touched = true;
-                let view = subject.state.view(self.now);
-                let data = status_data(&subject.name, &view);
-                self.say(&mut subject, EventName::STATUS, Bytes::from(data));
-            }
-            Announcement::Notification { data, .. } => {
-                self.say(&mut subject, EventName::NOTIFICATION, Bytes::copy_from_slice(data.as_bytes()));
-            }
-            Announcement::Wake { .. } => self.go_on(&mut subject, &Input::Tick),
-            Announcement::Order { kind, number, .. } => {
-                self.go_on(&mut subject, &Input::Own(Act::Began(*kind)));
-                self.order(&subject, *kind, number.clone(), Duration::ZERO);
-            }
-            Announcement::Tell { act, .. } => self.go_on(&mut subject, &Input::Own(act.clone())),
-            Announcement::Settle { kind, settled, .. } => self.settle(&mut subject, *kind, settled),
-        }
-        self.subjects.insert(announcement.instance().clone(), subject);
-    }
-
-    /// A step of the gateway's own making, told in frames of its own.
-    fn go_on(&mut self, subject: &mut Subject, input: &Input) {
-        let lived = self.live(subject, input, self.now);
-        self.tell(subject, lived, true);
-    }
-
-    fn order(&mut self, subject: &Subject, kind: Kind, number: Option<String>, after: Duration) {
-        let due_at = self.now + after;
-        self.changes.ordered.push(NewCommand { session_id: subject.session_id, kind, number, due_at });
-    }
-
-    fn settle(&mut self, subject: &mut Subject, kind: Kind, settled: &Settled) {
-        let note = match &settled.end {
-            End::Confirmed(note) => Some(note.clone()),
-            End::Unconfirmed(note) => Some(Some(note.clone())),
-            End::Removed => {
-                subject.removed = true;
-                self.go_on(subject, &Input::Own(Act::FoundAbsent));
-                Some(None)
-            }
-            End::Later(..) => None,
-        };
-        if let Some(note) = note {
-            self.go_on(subject, &Input::Own(Act::Ended(kind, note)));
-        }
-        self.changes.settled.push(settled.clone());
     }
 
     pub fn finish(mut self) -> Changes {

@@ -1,0 +1,8 @@
+//! The simulated Evolution against the recordings of a real one, and by itself.
+
+mod contract;
+mod demo;
+mod deliveries;
+mod flows;
+mod rig;
+mod shape;
