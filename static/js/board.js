@@ -8,6 +8,8 @@ import { a } from './act-words.js';
 import { ask } from './requests.js';
 import { askRemove, askUnlink } from './sure.js';
 import { Card } from './card.js';
+import { DemoStrip } from './demo.js';
+import { DemoPhone } from './demo-phone.js';
 import { Drawer } from './drawer.js';
 import { LiveChannel } from './live.js';
 
@@ -23,11 +25,12 @@ export class Board {
   #admin;
   #more = false;
   #why = '';
+  #demo = null;
   me = { admin: false };
 
   /** `on`: `line()` after any change of a socket, `signIn()` when the session is over, `add()` opens the form. */
-  constructor({ board, strip, sum, add, say, drawer, sure }, on) {
-    Object.assign(this, { el: board, strip, sum, add, say, sure, on });
+  constructor({ board, strip, sum, add, say, drawer, sure, demo }, on) {
+    Object.assign(this, { el: board, strip, sum, add, say, sure, demo, on });
     this.drawer = new Drawer(drawer, (act, card, number) => this.#ask(act, card.user, number));
     this.#admin = new LiveChannel(
       { channel: 'admin' },
@@ -60,6 +63,7 @@ export class Board {
 
   start(me) {
     this.me = me;
+    if (this.isDemo) this.#demo = new DemoStrip(this.demo);
     if (this.isOperator) this.#admin.start();
     return this.load();
   }
@@ -75,6 +79,10 @@ export class Board {
   /** Operators see everybody's connections; a user only their own. */
   get isOperator() {
     return this.me.admin;
+  }
+
+  get isDemo() {
+    return this.me.admin && this.me.demo === true;
   }
 
   async load() {
@@ -186,6 +194,7 @@ export class Board {
   retell() {
     this.#cards.forEach((card) => card.retell());
     this.drawer.retell();
+    this.#demo?.retell();
     this.paint();
     if (this.#loaded && !this.strip.hidden) this.load();
   }
@@ -235,6 +244,7 @@ export class Board {
       look: (user) => api.of(this.isOperator ? user : null).instance(),
       gone: (one) => this.#gone(one),
       isOperator: () => this.isOperator,
+      phone: (one) => (this.isDemo ? new DemoPhone(one) : null),
       painted: (one) => this.drawer.paint(one),
       refused: () => this.on.refused(),
       back: () => this.#back(),

@@ -24,6 +24,7 @@ export class Card {
   cut = ''; // why nothing can be asked just now
   #stage;
   #menu = new Menu();
+  #phone;
   #standing = '';
   #epoch = null;
 
@@ -31,7 +32,7 @@ export class Card {
    * `on`: `ask(act, card)` asks the server, `sure(act, card)` asks the reader first, `show(card)` opens the drawer,
    * `look(user)` fetches the instance as it is, `gone(card)` hears that there is none any more, `said(card)` of a new
    * state, `painted(card)` of anything new, `line()` of any change of the socket, `back()` of its return, `refused()`
-   * of its being turned away.
+   * of its being turned away; `phone(card)` makes what a demo's visitor plays the phone with, or `null`.
    */
   constructor(instance, on) {
     this.user = instance.userId;
@@ -40,6 +41,7 @@ export class Card {
     this.stream = new Stream(this.user);
     this.tape = new Tape();
     this.#stage = new Stage(this);
+    this.#phone = on.phone(this);
     this.nodes = {
       tile: h('span', { class: 'tile', 'aria-hidden': 'true' }),
       name: h('h2'),
@@ -59,6 +61,7 @@ export class Card {
       h('header', null, tile, names, this.#menu.el, state, reason, issues),
       this.#stage.el,
       this.stream.el,
+      this.#phone?.el,
       h('footer', null, line, mend, this.tape.el, seq),
     );
     this.live = new LiveChannel(
@@ -157,6 +160,7 @@ export class Card {
     this.el.dataset.stage = this.#stage.kind;
     this.el.dataset.reason = info.statusReason ?? '';
     this.#menu.paint(a('more', { user: this.user }), this.#items(), this.cut);
+    this.#phone?.paint();
     this.on.painted(this);
   }
 

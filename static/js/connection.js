@@ -13,6 +13,7 @@ export class Connection {
   #on;
   #asOf = '';
   #knownAt = null;
+  #anew = false; // it is connecting out of a state without a phone
 
   /** `on`: `turned(before)` hears of a new state, `coded()` of a new code. */
   constructor(on) {
@@ -21,6 +22,13 @@ export class Connection {
 
   get status() {
     return this.info?.status;
+  }
+
+  /** On its way to a code, rather than back to a phone that is linked already. */
+  get awaitsCode() {
+    const { status, statusReason, phoneNumber } = this.info ?? {};
+    if (status !== 'connecting') return status === 'waiting_qr';
+    return !phoneNumber || this.#anew || statusReason === 'waiting_for_wipe';
   }
 
   /** A whole instance. What an answer tells may be older than a frame that overtook it; a snapshot is `certain`. */
@@ -88,6 +96,7 @@ export class Connection {
   /** What follows from a change of state, whoever told of it. */
   #turn(before) {
     if (before === this.info?.status) return;
+    this.#anew = ['disconnected', 'logged_out'].includes(before);
     this.since = Date.now();
     if (before !== 'waiting_qr') this.hadCode = false;
     this.#on.turned(before);

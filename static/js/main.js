@@ -12,7 +12,7 @@ const $ = (id) => document.getElementById(id);
 const STALE_MS = 10_000;
 
 const board = new Board(
-  { board: $('board'), strip: $('strip'), sum: $('sum'), add: $('add'), say: $('say'), drawer: $('drawer'), sure: $('sure') },
+  { board: $('board'), strip: $('strip'), sum: $('sum'), add: $('add'), say: $('say'), drawer: $('drawer'), sure: $('sure'), demo: $('demo') },
   { line: paintLive, signIn: () => expired(), refused: checkSession, add: openConnect },
 );
 let signedIn = false;

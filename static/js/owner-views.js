@@ -6,6 +6,8 @@ import { t } from './words.js';
 import { o } from './owner-words.js';
 import { initials, instant, maskedPhone, minutes, when } from './figures.js';
 import { codePlate, halves, lifetime, preparingPlate } from './qr.js';
+import { a } from './act-words.js';
+import { copyButton } from './copy.js';
 import { finishing } from './finishing.js';
 
 const box = (...kids) => h('div', { class: 'act' }, kids.flat());
@@ -22,35 +24,44 @@ export function press(words, { busy = false, quiet = false, then }) {
   return h('button', { ...attrs, 'aria-disabled': busy && 'true' }, busy ? [chase(), t('asking')] : words);
 }
 
-/** `guide`: `{ os, tab, pickOs(os), pickTab(tab) }`, what the reader chose and how to choose otherwise. */
-export function preparing(since, hadCode, guide, giveUp) {
-  const plate = preparingPlate(since, hadCode, {}, giveUp);
-  return { ...plate, el: box(plate.el, scanSteps(guide)) };
+/** Something that may be pressed, but is not what this scene is about. */
+export function aside(words, { busy = false, then }) {
+  const attrs = { class: 'btn bare', type: 'button', 'data-role': 'aside', onclick: then };
+  return h('button', { ...attrs, 'aria-disabled': busy && 'true' }, busy ? [chase(), words] : words);
 }
 
-export function living(code, guide, expired) {
-  const both = code.image && code.pairing;
+/**
+ * `guide`: `{ os, tab, form, pickOs(os), pickTab(tab) }`, what the reader chose and how to choose otherwise, and the form
+ * for a number; `null` where the code will be none to scan. `said`: a known reason for the wait.
+ */
+export function preparing(since, hadCode, { guide, said }, giveUp) {
+  const plate = preparingPlate(since, hadCode, { said }, giveUp);
+  return { ...plate, el: box(plate.el, guide && scanSteps(guide)) };
+}
+
+export function living(code, guide, expired, foot) {
   const byNumber = code.pairing && (!code.image || guide.tab === 'number');
   const plate = byNumber ? numberPlate(code, expired) : codePlate(code, o('qrAlt'), expired, scanSteps(guide));
-  const choices = { qr: o('tabQr'), number: o('tabNumber') };
-  const tabs = both && choice('tabs', choices, byNumber ? 'number' : 'qr', guide.pickTab);
-  return { ...plate, el: box(tabs, plate.el) };
+  return { ...plate, el: box(code.image && tabs(guide), plate.el, h('div', { class: 'push' }, foot)) };
 }
+
+/** No code to type yet: for which number? */
+export function asking(guide, foot) {
+  const title = h('h2', null, o('numberTitle'));
+  guide.form.weigh(true);
+  return { el: box(tabs(guide), title, h('p', null, o('numberWhy')), guide.form.el, h('div', { class: 'push' }, foot)) };
+}
+
+const tabs = ({ tab, pickTab }) => choice('tabs', { qr: o('tabQr'), number: o('tabNumber') }, tab, pickTab);
 
 function numberPlate(code, expired) {
   const bar = h('i');
   const seconds = h('b', { class: 'num' });
   const clock = h('p', { class: 'qclock', role: 'timer', 'aria-live': 'off' }, sentence(t('next'), { s: seconds }));
-  const copy = h('button', { class: 'btn', type: 'button' }, o('copy'));
-  copy.onclick = () =>
-    navigator.clipboard?.writeText(code.pairing).then(
-      () => (copy.textContent = o('copied')),
-      () => copy.remove(), // not allowed here; the code is still on the screen
-    );
   const spelt = { class: 'big', 'data-role': 'pairing', 'aria-label': [...code.pairing].join(' ') };
   const big = h('b', spelt, halves(code.pairing));
-  const row = h('div', { class: 'row' }, clock, navigator.clipboard && copy);
-  const [menu, link, number] = [t('menu'), t('link'), o('byNumber')].map(strong);
+  const row = h('div', { class: 'row' }, clock, copyButton(code.pairing));
+  const [menu, link, number] = [t('menu'), t('link'), a('byNumber')].map(strong);
   const steps = list([
     sentence(o('stepMenu'), { menu }),
     sentence(o('stepNumber'), { link, number }),
@@ -74,29 +85,29 @@ function scanSteps({ os, pickOs }) {
 }
 
 /** The scan was seen; `since` when. */
-export function scanned(words, since) {
+export function scanned(words, since, foot) {
   const { el, tick } = finishing(since);
-  return { el: plain(words, el), tick };
+  return { el: plain(words, el, foot), tick };
 }
 
 /** A wait in which nobody here has to act: for how long it lasts already. */
-export function waiting(words, since, more) {
+export function waiting(words, since, { more, foot } = {}) {
   const spent = h('b', { class: 'num' });
   const clock = h('p', { class: 'qclock' }, sentence(o('waited'), { s: spent }));
   const tick = () => {
     spent.textContent = minutes(Math.max(0, Math.floor((Date.now() - since) / 1000)));
   };
   tick();
-  return { el: plain(words, [more, clock]), tick };
+  return { el: plain(words, [more, clock], foot), tick };
 }
 
-export function passkey(words, since) {
+export function passkey(words, since, foot) {
   const accept = sentence(o('stepAccept'), { key: strong(o('key')) });
   const steps = list([sentence(o('stepApp'), { app: strong('WhatsApp') }), accept, o('stepBack')]);
-  return waiting(words, since, steps);
+  return waiting(words, since, { more: steps, foot });
 }
 
-export function connected(words, { profileName, phoneNumber, connectedAt }) {
+export function connected(words, { profileName, phoneNumber, connectedAt }, foot) {
   const number = phoneNumber && maskedPhone(phoneNumber);
   const since = instant(connectedAt);
   const tile = profileName ? initials(profileName) : mark('done', 'ok');
@@ -112,13 +123,21 @@ export function connected(words, { profileName, phoneNumber, connectedAt }) {
       since && h('span', null, o('since', { when: when(since) })),
     ),
   );
-  return { el: plain(words, (number || profileName || since) && who) };
+  return { el: plain(words, (number || profileName || since) && who, foot) };
 }
 
 /** No button: trying makes it worse. */
 export const restricted = (words) => ({
   el: plain(words, h('div', { class: 'timer', 'data-f': words.family }, o('noEnd'))),
 });
+
+/** Asked once. What keeps things as they are stands where the question was pressed, so that a second press does no harm. */
+export function sure(words, { keep, go, busy, note }) {
+  const stay = h('button', { class: 'btn', type: 'button', 'data-role': 'keep', onclick: keep }, o('keepAsIs'));
+  const attrs = { class: 'btn grave', type: 'button', 'data-role': 'unlink', 'aria-disabled': busy && 'true', onclick: go };
+  const leave = h('button', attrs, busy ? [chase(), t('asking')] : words.press);
+  return { el: plain(words, null, [note, leave, stay]) };
+}
 
 export function conflict(words, button, note) {
   const stranger = h('p', { class: 'note' }, sentence(o('stranger'), { menu: strong(t('menu')) }));

@@ -3,22 +3,23 @@
 import { t, why } from './words.js';
 import { o, scene } from './owner-words.js';
 import { clock } from './figures.js';
+import { a } from './act-words.js';
 import { apiOf } from './api.js';
 import { Connection } from './connection.js';
 import { LiveChannel } from './live.js';
+import { NumberForm } from './number.js';
 import { isValid } from './qr.js';
-import { h } from './dom.js';
-import * as views from './owner-views.js';
+import { CODELESS, kindOf } from './owner-kind.js';
+import { stageOf } from './owner-stage.js';
 
 const AWAY_MS = 10_000;
 const CHECK_MS = 5_000;
 const CONFIRM_MS = 15_000;
 const RETRY = { first: 8_000, cap: 60_000 };
-/** States out of which a new code leads; asking for one shows at once that it is being made. */
-const CODELESS = [undefined, 'disconnected', 'logged_out'];
-/** Opening the link asks for nothing where somebody has just let a code pass: the phone may not be at hand. */
-const LET_PASS = ['qr_limit', 'pairing_timed_out'];
-const DOWN = ['evolution_unreachable', 'evolution_refused'];
+/** Opening the link asks for nothing where somebody has just let a code pass, or unlinked: the phone may not be at hand. */
+const LET_PASS = ['qr_limit', 'pairing_timed_out', 'by_owner', 'unconfirmed'];
+/** Where the owner may unlink; elsewhere the phone itself can. */
+const UNLINKABLE = ['connected', 'reconnecting', 'flapping'];
 
 export class Owner {
   #nodes;
@@ -29,6 +30,10 @@ export class Owner {
   #overAt = null;
   #begun = false;
   #asked = 0;
+  #act = null; // what was asked for besides a code, of `actions.js`
+  #sure = false; // whether to unlink is being asked
+  #numbered = false; // a code for a number is on its way
+  #standing = '';
   #note = null; // what a press came to, a function that tells it
   #fault = null; // why no code came: a published code, or `silent`
   #failures = 0;
@@ -42,6 +47,7 @@ export class Owner {
   #guide = {
     os: /iPhone|iPad/.test(navigator.userAgent) ? 'iphone' : 'android',
     tab: matchMedia('(pointer: coarse)').matches ? 'number' : 'qr', // nobody scans the screen that they hold
+    form: new NumberForm((digits) => this.#askByNumber(digits)),
     pickOs: (os) => this.#pick({ os }),
     pickTab: (tab) => this.#pick({ tab }),
   };
@@ -87,6 +93,7 @@ export class Owner {
 
   retell() {
     this.#shown = '';
+    this.#guide.form.retell();
     this.#paint();
   }
 
@@ -148,26 +155,78 @@ export class Owner {
 
   #ask = () => {
     this.#settle(this.#failures);
+    this.#numbered = false;
     this.#asked = this.#it.since = Date.now();
     this.#it.hadCode = false; // what comes is the first of a new wait
     this.#paint();
     this.#api.connect().then(
-      ({ instance, qrCode, pairingCode }) => {
-        const code = { qrCode: qrCode ?? instance.qrCode, pairingCode: pairingCode ?? instance.pairingCode };
-        this.#it.take({ ...instance, ...code });
-        this.#paint();
-      },
+      (answer) => this.#connecting(answer),
       (error) => this.#failed(error),
     );
   };
 
+  #connecting({ instance, qrCode, pairingCode }) {
+    const code = { qrCode: qrCode ?? instance.qrCode, pairingCode: pairingCode ?? instance.pairingCode };
+    this.#it.take({ ...instance, ...code });
+    this.#paint();
+  }
+
+  /** A code to type; throws with words for whoever typed the number. */
+  async #askByNumber(digits) {
+    try {
+      const answer = await this.#api.connect(digits);
+      this.#numbered = true;
+      this.#connecting(answer);
+    } catch (error) {
+      this.#endedBy(error);
+      throw new Error(scene(error.code === 'too_many_requests' ? 'busy' : 'down').title);
+    }
+    if (!this.#it.code?.pairing) throw new Error(a('numberLate'));
+  }
+
+  /** Something other than a code. Its effect shows by itself, or its absence is told. */
+  #request(act) {
+    if (this.#asked) return;
+    this.#note = null;
+    this.#asked = Date.now();
+    this.#act = act;
+    this.#paint();
+    this.#api[act]().then(
+      (instance) => {
+        this.#it.take(instance);
+        this.#paint();
+      },
+      (error) => this.#failed(error),
+    );
+  }
+
+  /** What the scenes' buttons do, and what their clocks find out. */
+  #presses = {
+    ask: () => this.#ask(),
+    reconnect: () => this.#request('reconnect'),
+    scanned: () => this.#request('scanned'),
+    unlink: () => this.#request('unlink'),
+    sure: (sure) => {
+      this.#sure = sure;
+      this.#paint();
+    },
+    again: () => this.#again(),
+    next: () => this.#next(),
+    expired: () => {
+      this.#it.setCode(null);
+      this.#paint();
+    },
+    giveUp: () => this.#giveUp(),
+  };
+
   #failed(error) {
     if (this.#endedBy(error)) return;
-    if (['preparing', 'unready', 'down', 'busy'].includes(this.#kind())) {
+    if (!this.#act && ['preparing', 'unready', 'down', 'busy'].includes(this.#kind())) {
       this.#fail(error.code ?? 'other');
       return;
     }
     this.#asked = 0;
+    this.#act = null;
     this.#note = () => scene(error.code === 'too_many_requests' ? 'busy' : 'down').title;
     this.#paint();
   }
@@ -189,6 +248,7 @@ export class Owner {
     clearTimeout(this.#turn?.timer);
     this.#turn = this.#fault = this.#note = null;
     this.#asked = 0;
+    this.#act = null;
     this.#failures = failures;
   }
 
@@ -215,27 +275,26 @@ export class Owner {
   }
 
   #kind() {
-    const { status, statusReason, phoneNumber } = this.#it.info ?? {};
-    if (status === 'connected') return 'connected'; // stays true whatever becomes of the link
-    if (this.#link) return this.#link;
-    if (this.#live.state.phase === 'ended') return this.#live.state.code === 4009 ? 'crowded' : 'halted';
-    if (status === 'waiting_qr' && isValid(this.#it.code)) return 'code';
-    if (this.#fault === 'too_many_requests' && !this.#away) return 'busy';
-    if (this.#away || this.#fault) return 'down';
-    if (statusReason === 'evolution_not_configured') return 'unready';
-    if (status === 'finishing') return 'finishing';
-    if (status === 'waiting_qr' || (status === 'connecting' && !phoneNumber)) return 'preparing';
-    if (status === 'connecting') return 'reconnecting';
-    if (CODELESS.includes(status) && (this.#asked || !status)) return 'preparing';
-    if (DOWN.includes(statusReason)) return 'down';
-    if (statusReason === 'qr_limit') return 'expired';
-    if (statusReason === 'upgrade_evolution') return 'outdated';
-    return status;
+    const { info, code, awaitsCode } = this.#it;
+    return kindOf({
+      info,
+      awaitsCode,
+      code: isValid(code) ? code : null,
+      link: this.#link,
+      line: this.#live?.state,
+      away: this.#away,
+      asked: this.#asked > 0 && !this.#act,
+      fault: this.#fault,
+      sure: this.#sure && UNLINKABLE.includes(info?.status),
+      wantsNumber: this.#guide.tab === 'number',
+      numbered: this.#numbered,
+    });
   }
 
   #tick = () => {
-    if (this.#asked && Date.now() - this.#asked > CONFIRM_MS && !CODELESS.includes(this.#it.status)) {
+    if (this.#asked && Date.now() - this.#asked > CONFIRM_MS && (this.#act || !CODELESS.includes(this.#it.status))) {
       this.#asked = 0;
+      this.#act = null;
       this.#note = () => t('unconfirmed');
     }
     // The server told earlier that it has no way to WhatsApp's side; nobody has asked since.
@@ -251,35 +310,52 @@ export class Owner {
 
   #paint() {
     if (this.#stopped) return;
+    this.#noticeReason();
     const kind = this.#kind();
     const { info, codes, since } = this.#it;
     this.#cut(kind);
     const facts = [info?.statusReason, info?.profileName, info?.phoneNumber, info?.connectedAt];
-    const ours = [this.#asked, this.#fault, this.#note?.(), this.#guide.os, this.#guide.tab];
-    const shown = [kind, ...facts, codes, since, ...ours].join();
+    const ours = [this.#asked, this.#act, this.#fault, this.#note?.(), this.#guide.os, this.#guide.tab, this.#away];
+    const passing = kind === 'number' ? [] : [codes, since]; // no code is shown, and somebody is typing
+    const shown = [kind, ...facts, ...passing, ...ours].join();
     if (shown === this.#shown) return;
     this.#shown = shown;
-    const words = kind === 'code' || kind === 'preparing' ? null : this.#words(kind);
+    const words = ['code', 'preparing', 'number'].includes(kind) ? null : this.#words(kind);
     this.#stage?.drop?.();
     this.#show(kind, words);
     if (kind === this.#kindShown) return;
     this.#kindShown = kind;
-    const said = words ? `${words.title}. ${words.text ?? ''}` : o(kind === 'code' ? 'ready' : 'preparing');
+    const plain = { code: 'ready', preparing: 'preparing', number: 'numberTitle' }[kind];
+    const said = words ? `${words.title}. ${words.text ?? ''}` : o(plain);
     this.#nodes.say.textContent = said;
+  }
+
+  /** A new reason is an answer, too. */
+  #noticeReason() {
+    const { status, statusReason } = this.#it.info ?? {};
+    const standing = `${status} ${statusReason}`;
+    if (standing === this.#standing) return;
+    this.#standing = standing;
+    this.#sure = false;
+    if (this.#act) this.#settle();
   }
 
   #show(kind, words) {
     const { scene: el } = this.#nodes;
+    const typing = el.querySelector('input') === document.activeElement && document.activeElement;
     const focused = [...el.querySelectorAll('button')].indexOf(document.activeElement);
     this.#stage = this.#stageOf(kind, words);
     el.dataset.kind = kind;
     el.replaceChildren(this.#stage.el);
     const buttons = el.querySelectorAll('button');
-    if (focused >= 0) (buttons[focused] ?? buttons[0])?.focus({ preventScroll: true });
+    if (typing && el.contains(typing)) typing.focus({ preventScroll: true });
+    const safe = el.querySelector('[data-role=keep]');
+    if (focused >= 0) (safe ?? buttons[focused] ?? buttons[0])?.focus({ preventScroll: true });
   }
 
   #words(kind) {
     const { info } = this.#it;
+    if (kind === 'sure') return scene(kind);
     const words = scene(kind, (kind === 'down' && this.#fault) || info?.statusReason);
     // Why a connection dropped is told in the dashboard's words: they name neither servers nor codes.
     if (kind === 'reconnecting' && info.statusReason) words.text = why({ ...info, statusText: null });
@@ -288,41 +364,18 @@ export class Owner {
 
   #stageOf(kind, words) {
     const { code, info, since, hadCode } = this.#it;
-    const busy = this.#asked > 0;
-    const button = (then = this.#ask) => words.press && views.press(words.press, { busy, then });
-    const note = this.#note && h('p', { class: 'fault', role: 'alert' }, this.#note());
-    switch (kind) {
-      case 'code':
-        return views.living(code, this.#guide, () => {
-          this.#it.setCode(null);
-          this.#paint();
-        });
-      case 'preparing':
-        return views.preparing(since, hadCode, this.#guide, this.#giveUp);
-      case 'finishing':
-        return views.scanned(words, since);
-      case 'connected':
-        return views.connected(words, info);
-      case 'reconnecting':
-      case 'flapping':
-        return views.waiting(words, since);
-      case 'action_required':
-        return views.passkey(words, since);
-      case 'restricted':
-        return views.restricted(words);
-      case 'conflict':
-        return views.conflict(words, button(), note);
-      case 'unready':
-        return views.waiting(words, since, h('p', { class: 'note' }, o('listening')));
-      case 'down':
-      case 'busy':
-        return views.retrying(words, this.#next, views.press(words.press, { quiet: true, then: this.#again }));
-      case 'crowded':
-      case 'halted':
-        return { el: views.plain(words, null, button(this.#again)) };
-      default:
-        return { el: views.plain(words, null, [note, button()]) };
-    }
+    return stageOf(kind, words, {
+      code,
+      info,
+      since,
+      hadCode,
+      guide: this.#guide,
+      note: this.#note?.(),
+      asking: this.#asked > 0 ? (this.#act ?? 'connect') : null,
+      numbered: this.#numbered,
+      reachable: !this.#link && !this.#away,
+      press: this.#presses,
+    });
   }
 
   /** Ours, or that of the line, whichever is broken. */

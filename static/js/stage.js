@@ -24,11 +24,11 @@ export class Stage {
   }
 
   get kind() {
-    const { info, code } = this.#card.it;
-    const { status, statusReason, phoneNumber } = info;
+    const { info, code, awaitsCode } = this.#card.it;
+    const { status, statusReason } = info;
     if (UNDER_WAY.includes(statusReason)) return 'underway';
     if (status === 'waiting_qr' && isValid(code)) return 'code';
-    if (status === 'waiting_qr' || (status === 'connecting' && !phoneNumber)) return 'preparing';
+    if (awaitsCode) return 'preparing';
     if (status === 'finishing' || status === 'action_required') return status;
     if (status === 'connected' && this.#roomy && !this.#main) return 'connected';
     return this.#main || stateWords(status).next ? 'step' : 'none';
