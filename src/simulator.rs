@@ -62,7 +62,7 @@ impl Simulator {
         let door = Door::take(config.port)?;
         let url: Arc<str> = format!("http://{}", door.address).into();
         let seed = config.seed.unwrap_or_else(|| u64::from_be_bytes(clock::random_bytes::<8>()));
-        let mut world = World::new(&config.version, config.latencies, config.code_limit, seed);
+        let mut world = World::new(&config.version, &config.latencies, config.code_limit, seed);
         world.server_url = url.as_ref().to_owned();
         let (is_real, time) = match config.tempo {
             Tempo::Real => (true, Time::Real(config.clock)),

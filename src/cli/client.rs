@@ -11,7 +11,7 @@ use super::Failure;
 use crate::config::Settings;
 
 /// Longest that one request may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The server, and who asks it.
 pub(super) struct Server {

@@ -68,8 +68,6 @@ pub enum Fault {
     Broken,
     /// Done at once, answered so many milliseconds later.
     LateMs(u64),
-    /// Done and answered so many milliseconds later.
-    SlowMs(u64),
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -79,7 +79,7 @@ async fn receive(request: HttpRequest, raw: Bytes, engine: Data<Engine>) -> Http
     };
     match fault {
         Some(Fault::Lost) => never(&engine).await,
-        Some(Fault::LateMs(ms) | Fault::SlowMs(ms)) => {
+        Some(Fault::LateMs(ms)) => {
             drop(engine.time.until(engine.time.now() + Duration::from_millis(ms)).await);
         }
         Some(Fault::Broken) => {
@@ -194,7 +194,7 @@ async fn instead(engine: &Engine, fault: Option<Fault>) -> Option<HttpResponse> 
             never(engine).await;
             HttpResponse::ServiceUnavailable().finish()
         }
-        Fault::Lost | Fault::Broken | Fault::LateMs(_) | Fault::SlowMs(_) => return None,
+        Fault::Lost | Fault::Broken | Fault::LateMs(_) => return None,
     })
 }
 

@@ -151,11 +151,11 @@ impl std::fmt::Debug for World {
 }
 
 impl World {
-    pub(super) fn new(version: &str, latencies: Latencies, code_limit: u32, seed: u64) -> Self {
+    pub(super) fn new(version: &str, latencies: &Latencies, code_limit: u32, seed: u64) -> Self {
         Self {
             version: Version::parse(version).unwrap_or(Version(2, 3, 6)),
             version_text: version.to_owned(),
-            latencies,
+            latencies: *latencies,
             server_url: String::new(),
             code_limit,
             unknown_numbers: BTreeSet::new(),

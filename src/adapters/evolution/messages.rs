@@ -18,7 +18,7 @@ const SEND: Duration = Duration::from_secs(75);
 /// A page of messages out of a large table.
 const SEARCH: Duration = Duration::from_secs(20);
 /// Evolution tries a download twice, five seconds apart.
-const DOWNLOAD: Duration = Duration::from_secs(60);
+const DOWNLOAD: Duration = Duration::from_mins(1);
 
 /// A message that Evolution took; no proof that it was delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ const PROXY_TEST: Duration = Duration::from_secs(30);
 /// How an instance behaves. Most take effect at the next connect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[allow(clippy::struct_excessive_bools, reason = "they are Evolution's own switches, each for itself")]
 pub struct InstanceSettings {
     pub reject_call: bool,
     /// What a rejected caller is sent; at most 100 characters.

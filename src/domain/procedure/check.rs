@@ -34,7 +34,6 @@ const DELIVERED_BY: Duration = Duration::from_mins(25);
 impl Check {
     pub(super) fn next(&mut self, heard: Heard, sight: &Sight<'_>) -> Next {
         match (self.stage, heard) {
-            (Stage::Webhook, Heard::Reply(Err(Failure::NoSuchInstance))) => self.tell(Act::FoundAbsent),
             (Stage::Webhook, Heard::Reply(Ok(_))) | (Stage::Resting, Heard::Woken) => {
                 self.stage = Stage::Looking;
                 Next::Call(Call::Connection)
@@ -44,7 +43,8 @@ impl Check {
                 self.stage = Stage::Reading;
                 Next::Call(Call::Row)
             }
-            (Stage::Looking, Heard::Reply(Ok(Reply::Connection(Connection::Absent)))) => self.tell(Act::FoundAbsent),
+            (Stage::Webhook, Heard::Reply(Err(Failure::NoSuchInstance)))
+            | (Stage::Looking, Heard::Reply(Ok(Reply::Connection(Connection::Absent)))) => self.tell(Act::FoundAbsent),
             (Stage::Looking, Heard::Reply(Ok(Reply::Connection(_)))) | (Stage::Telling, Heard::Told) => {
                 Next::End(self.end(sight))
             }

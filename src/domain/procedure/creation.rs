@@ -53,12 +53,8 @@ impl Creation {
             (Stage::Sending, Heard::Reply(Ok(Reply::Done))) => Step::Done(Created::New),
             (Stage::Sending, Heard::Reply(Err(Failure::NameInUse))) => self.taken(sight),
             (Stage::Sending, Heard::Reply(Err(failure))) if failure.may_have_worked() => self.rest(sight),
-            (Stage::Queuing, Heard::Woken) => {
-                self.stage = Stage::Looking;
-                Step::Next(Next::Call(Call::Connection))
-            }
             (Stage::Resting, Heard::Begun) => self.rest(sight),
-            (Stage::Resting, Heard::Woken | Heard::Told) => {
+            (Stage::Queuing, Heard::Woken) | (Stage::Resting, Heard::Woken | Heard::Told) => {
                 self.stage = Stage::Looking;
                 Step::Next(Next::Call(Call::Connection))
             }

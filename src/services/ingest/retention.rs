@@ -31,7 +31,7 @@ const UNTOUCHABLE: Duration = Duration::from_hours(24);
 /// Commands that ended are kept this long, for whoever asks what became of them.
 const COMMANDS_KEPT: Duration = Duration::from_hours(7 * 24);
 /// A removed instance's row takes in what Evolution may still re-send of it (CONTRACT §1.3).
-const REMOVED_KEPT: Duration = Duration::from_mins(60);
+const REMOVED_KEPT: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Drops what is old until `stop`.

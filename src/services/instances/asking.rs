@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::Instances;
+use crate::adapters::evolution::Evolution;
 use crate::domain::command::{Kind, Note, Progress};
 use crate::domain::error::Error;
 use crate::domain::ids::{OrgId, UserId};
@@ -122,7 +123,7 @@ impl Instances {
         let advice = note.advice.clone().unwrap_or_default();
         match note.code.as_str() {
             reason::EVOLUTION_UNREACHABLE => {
-                let pause = self.evolution.as_ref().map_or(SOON, |evolution| evolution.pause());
+                let pause = self.evolution.as_ref().map_or(SOON, Evolution::pause);
                 Some(Error::EvolutionUnreachable { advice, retry_after: pause.max(SOON) })
             }
             reason::EVOLUTION_REFUSED => Some(Error::EvolutionRefused(advice)),

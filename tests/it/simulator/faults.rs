@@ -26,7 +26,7 @@ async fn every_fault_of_an_answer_is_seen_by_the_client_and_ends_after_its_calls
         (Fault::Redirect, 302),
         (Fault::Licence, 503),
         (Fault::WrongKey, 401),
-        (Fault::SlowMs(1), 200),
+        (Fault::LateMs(1), 200),
     ];
     for (fault, status) in answered {
         rig.simulator.fail(Ask::Rows, fault, Some(1), None);

@@ -63,7 +63,7 @@ async fn killed_at_any_call_of_connecting_the_next_run_shows_the_code_of_one_ins
     ];
     for (ask, method, path) in calls {
         let scene = Scene::set().await;
-        scene.evolution.fail(ask, Fault::SlowMs(500), Some(1), None);
+        scene.evolution.fail(ask, Fault::LateMs(500), Some(1), None);
 
         scene.killed_at("POST", "/api/whatsapp/connect", json!({"userId": "ana"}), (method, path)).await;
         let _process = scene.site.start().await;
@@ -83,7 +83,7 @@ async fn killed_in_the_middle_of_unlinking_and_removing_the_next_run_does_the_re
     scene.evolution.until_state("user_ana", "open").await;
     process.kill();
 
-    scene.evolution.fail(Ask::Delete, Fault::SlowMs(300), Some(1), None);
+    scene.evolution.fail(Ask::Delete, Fault::LateMs(300), Some(1), None);
     let unlink = "/api/whatsapp/disconnect?userId=ana";
     scene.killed_at("POST", unlink, Value::Null, ("DELETE", "/instance/delete/user_ana")).await;
     let process = scene.site.start().await;
