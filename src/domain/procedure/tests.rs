@@ -1,6 +1,7 @@
 //! Procedures against a pretended Evolution whose every call is scripted, on a clock that jumps to whatever is waited for.
 
 mod connecting;
+mod laws;
 mod unlinking;
 
 use std::collections::VecDeque;
