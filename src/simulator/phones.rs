@@ -6,8 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Simulator;
-use super::recordings::Recording;
-use super::world::{Content, Incoming, State};
+use super::world::{Incoming, State};
 
 /// A phone, or a person who has one.
 #[derive(Clone, Deserialize)]
@@ -93,26 +92,6 @@ impl fmt::Debug for Message {
     }
 }
 
-impl From<Message> for Content {
-    fn from(message: Message) -> Self {
-        match message {
-            Message::Text(text) => Self::Text(text),
-            Message::GroupText(text) => Self::GroupText(text),
-            Message::Own(text) => Self::Own(text),
-            Message::Image(caption) => Self::Recorded(Recording::Image, caption),
-            Message::Audio => Self::Recorded(Recording::Audio, String::new()),
-            Message::Document(caption) => Self::Recorded(Recording::Document, caption),
-            Message::Location(name) => Self::Recorded(Recording::Location, name),
-            Message::Poll(question) => Self::Recorded(Recording::Poll, question),
-            Message::Reaction { of, emoji } => Self::Reaction { of, emoji },
-            Message::Edit { of, text } => Self::Edit { of, text },
-            Message::Revoke { of } => Self::Revoke { of },
-            Message::Composing => Self::Composing,
-            Message::Call => Self::Call,
-        }
-    }
-}
-
 /// All by the instance's name; false where there is no such instance, or nothing that it could happen to.
 impl Simulator {
     /// Scans the code that is shown now.
@@ -151,7 +130,7 @@ impl Simulator {
         self.engine.with(|world, now| {
             let is_own = false;
             let id = world.dice.message_id(is_own);
-            let incoming = Incoming { id: id.clone(), from: from.clone(), content: message.into() };
+            let incoming = Incoming { id: id.clone(), from: from.clone(), content: message };
             world.incoming(name, incoming, now).then_some(id)
         })
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub(super) use asked::{Created, Pairing};
-pub(super) use chats::{Content, Incoming};
+pub(super) use chats::Incoming;
 pub(super) use instance::{Code as ShownCode, Instance, Memory, Row, State, Webhook};
 pub use outage::Outage;
 pub(super) use sends::Sent;

@@ -8,7 +8,7 @@ use super::instance::Stage;
 use super::{MESSAGES_KEPT, Then, World};
 use crate::domain::time::Millis;
 use crate::simulator::recordings::Recording;
-use crate::simulator::{Phone, answers};
+use crate::simulator::{Message, Phone, answers};
 
 /// Messages kept for an account that is not connected.
 const OFFLINE_KEPT: usize = 1000;
@@ -19,32 +19,7 @@ pub(in crate::simulator) struct Incoming {
     pub(in crate::simulator) id: String,
     /// Who wrote it; the other side of the chat where the owner wrote on the phone.
     pub(in crate::simulator) from: Phone,
-    pub(in crate::simulator) content: Content,
-}
-
-#[derive(Clone)]
-pub(in crate::simulator) enum Content {
-    Text(String),
-    /// Written in the group.
-    GroupText(String),
-    /// Written by the owner on the phone.
-    Own(String),
-    /// Of a recorded shape, with its caption, name or question.
-    Recorded(Recording, String),
-    /// On a message of the account.
-    Reaction {
-        of: String,
-        emoji: String,
-    },
-    Edit {
-        of: String,
-        text: String,
-    },
-    Revoke {
-        of: String,
-    },
-    Composing,
-    Call,
+    pub(in crate::simulator) content: Message,
 }
 
 /// What waits in the queue of incoming messages.
@@ -80,16 +55,16 @@ impl World {
         let Incoming { id, from, content } = message;
         let about = About { instance: instance.id.clone(), id, from, now };
         match content {
-            Content::Composing => {
+            Message::Composing => {
                 let jid = about.from.jid();
                 let data = json!({"id": jid, "presences": {jid.clone(): {"lastKnownPresence": "composing"}}});
                 self.emit(name, "presence.update", data, None, now);
             }
-            Content::Call => {
+            Message::Call => {
                 self.emit(name, "call", about.call(), None, now);
                 self.refuse_call(name, &about.from, now);
             }
-            Content::Edit { of, text } => {
+            Message::Edit { of, text } => {
                 let data = json!({
                     "key": about.key_of(&of), "type": "MESSAGE_EDIT",
                     "editedMessage": {"conversation": text}, "timestampMs": now.0.to_string(),
@@ -97,7 +72,7 @@ impl World {
                 self.emit(name, "contacts.update", json!([about.contact(None)]), None, now);
                 self.queue(name, Waiting::Edited(data, None), now);
             }
-            Content::Revoke { of } => {
+            Message::Revoke { of } => {
                 let data = json!({"key": about.key_of(&of), "type": "REVOKE"});
                 let mut key = about.key_of(&of);
                 key["remoteJidAlt"] = json!(about.from.lid());
@@ -130,15 +105,15 @@ impl World {
     }
 
     /// The four webhooks of one message (§2): two at once, two from the queue.
-    fn upsert(&mut self, name: &str, about: &About, content: &Content, now: Millis) {
+    fn upsert(&mut self, name: &str, about: &About, content: &Message, now: Millis) {
         let mut data = about.message(content);
-        if matches!(content, Content::Recorded(Recording::Image | Recording::Audio | Recording::Document, _))
+        if matches!(content, Message::Image(_) | Message::Audio | Message::Document(_))
             && self.instances.get(name).and_then(|instance| instance.webhook.as_ref()).is_some_and(|hook| hook.base64)
         {
             // Beside the message, without the prefix of a data URI (§4.2).
             data["message"]["base64"] = json!(answers::TINY_FILE);
         }
-        let is_group = matches!(content, Content::GroupText(_));
+        let is_group = matches!(content, Message::GroupText(_));
         let chat = data["key"]["remoteJid"].clone();
         self.emit(name, "chats.update", json!([{"remoteJid": chat, "instanceId": about.instance}]), None, now);
         let mut seen = about.contact(None);
@@ -163,7 +138,7 @@ impl World {
                 "fingerprint": {"rawId": 1, "currentIndex": 0, "deviceIndexes": [0]}},
         }]}});
         let notice = Recording::HistoryNotice.data();
-        let mut old = about.message(&Content::Text("Bom dia!".to_owned()));
+        let mut old = about.message(&Message::Text("Bom dia!".to_owned()));
         old["messageTimestamp"] = json!(now.as_secs() - 86_400);
         let unseen = json!([{"remoteJid": ana.jid(), "pushName": ana.name, "profilePicUrl": null, "instanceId": id}]);
         self.queue(name, Waiting::Edited(keys, None), now);
@@ -279,14 +254,18 @@ impl About {
     }
 
     /// `data` of `messages.upsert`, from the recorded shape.
-    fn message(&self, content: &Content) -> Value {
+    fn message(&self, content: &Message) -> Value {
         let (recording, words) = match content {
-            Content::GroupText(text) => (Recording::Group, text.as_str()),
-            Content::Own(text) => (Recording::FromMe, text.as_str()),
-            Content::Recorded(recording, caption) => (*recording, caption.as_str()),
-            Content::Reaction { emoji, .. } => (Recording::Reaction, emoji.as_str()),
-            Content::Text(text) | Content::Edit { text, .. } => (Recording::Text, text.as_str()),
-            Content::Revoke { .. } | Content::Composing | Content::Call => (Recording::Text, ""),
+            Message::GroupText(text) => (Recording::Group, text.as_str()),
+            Message::Own(text) => (Recording::FromMe, text.as_str()),
+            Message::Image(caption) => (Recording::Image, caption.as_str()),
+            Message::Audio => (Recording::Audio, ""),
+            Message::Document(caption) => (Recording::Document, caption.as_str()),
+            Message::Location(name) => (Recording::Location, name.as_str()),
+            Message::Poll(question) => (Recording::Poll, question.as_str()),
+            Message::Reaction { emoji, .. } => (Recording::Reaction, emoji.as_str()),
+            Message::Text(text) | Message::Edit { text, .. } => (Recording::Text, text.as_str()),
+            Message::Revoke { .. } | Message::Composing | Message::Call => (Recording::Text, ""),
         };
         let mut data = recording.data();
         data["key"]["id"] = json!(self.id);
@@ -302,7 +281,7 @@ impl About {
         }
         data["messageTimestamp"] = json!(self.now.as_secs());
         data["instanceId"] = json!(self.instance);
-        if let Content::Reaction { of, .. } = content {
+        if let Message::Reaction { of, .. } = content {
             let to = json!({"remoteJid": self.from.jid(), "fromMe": true, "id": of, "participant": ""});
             data["message"]["reactionMessage"]["key"] = to;
         }
