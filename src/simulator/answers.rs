@@ -116,7 +116,8 @@ pub(super) fn code(memory: &Memory) -> Reply {
     Reply::new(200, code_object(memory))
 }
 
-pub(super) fn created(instance: &Instance, code: Option<Value>) -> Value {
+/// Of a create; its code, if one is wanted, is added when there is one.
+pub(super) fn created(instance: &Instance) -> Value {
     let webhook = instance.webhook.as_ref().map_or(json!({}), |webhook| {
         let mut shown = json!({
             "webhookUrl": webhook.url, "webhookByEvents": webhook.by_events, "webhookBase64": webhook.base64,
@@ -126,7 +127,7 @@ pub(super) fn created(instance: &Instance, code: Option<Value>) -> Value {
         }
         shown
     });
-    let mut body = json!({
+    json!({
         "instance": {
             "instanceName": instance.name, "instanceId": instance.id, "integration": "WHATSAPP-BAILEYS",
             "webhookWaBusiness": null, "accessTokenWaBusiness": "",
@@ -134,11 +135,7 @@ pub(super) fn created(instance: &Instance, code: Option<Value>) -> Value {
         },
         "hash": instance.token, "webhook": webhook, "websocket": {}, "rabbitmq": {}, "nats": {}, "sqs": {},
         "settings": instance.setting.values,
-    });
-    if let Some(code) = code {
-        body["qrcode"] = code;
-    }
-    body
+    })
 }
 
 /// A row of `fetchInstances`.

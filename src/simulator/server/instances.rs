@@ -16,16 +16,13 @@ pub(super) async fn create(asked: &Asked<'_>) -> Reply {
     let made = asked.engine.with(|world, now| world.create(asked.body.clone(), now)).await;
     match made {
         Ok(Created::Refused(reply)) => reply,
-        Ok(Created::Made { name, has_code }) => {
-            if has_code {
+        Ok(Created::Made { mut body, coded }) => {
+            if let Some(name) = coded {
                 // A fixed sleep of Evolution's, in which the first code comes (§5.1).
                 pause(asked, asked.engine.look(|world| world.latencies.create_with_code)).await;
+                body["qrcode"] = asked.engine.look(|world| world.code_answer(&name));
             }
-            let shown = asked.engine.look(|world| {
-                let code = has_code.then(|| world.code_answer(&name));
-                world.instance(&name).map(|instance| answers::created(instance, code))
-            });
-            shown.map_or_else(|| answers::no_instance(&name), |body| Reply::new(201, body))
+            Reply::new(201, body)
         }
         // The process died over it.
         Err(_) => answers::error(500, "Internal Server Error", json!(["Internal server error"])),

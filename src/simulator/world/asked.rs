@@ -21,10 +21,11 @@ pub(super) struct Creating {
 #[derive(Debug)]
 pub(in crate::simulator) enum Created {
     Refused(Reply),
-    /// Its name; to be asked again for the code when there is one (`qrcode: true`).
+    /// The body of the answer as things stand then, whatever becomes of the instance; with the name where the code is
+    /// wanted too (`qrcode: true`), which comes later.
     Made {
-        name: String,
-        has_code: bool,
+        body: Value,
+        coded: Option<String>,
     },
 }
 
@@ -69,6 +70,7 @@ impl World {
             return Created::Refused(answers::bad_request(json!([checks::NO_EVENTS])));
         }
         let instance = self.new_instance(name, wanted, now);
+        let mut body = answers::created(&instance);
         let data = json!({"instanceName": name, "instanceId": instance.id});
         self.instances.insert(name.to_owned(), instance);
         self.emit(name, "instance.create", data, None, now);
@@ -85,8 +87,9 @@ impl World {
                 memory.pairing_number = number;
             }
             self.open_socket(name, now);
+            body["instance"]["status"] = json!(State::Connecting.as_str());
         }
-        Created::Made { name: name.to_owned(), has_code }
+        Created::Made { body, coded: has_code.then(|| name.to_owned()) }
     }
 
     fn new_instance(&mut self, name: &str, wanted: &Value, now: Millis) -> Instance {
