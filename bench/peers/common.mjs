@@ -1,0 +1,47 @@
+// What every peer does alike: check the webhook's proof and the socket's token, and make of a message what a page needs.
+import jwt from 'jsonwebtoken';
+
+const { PORT, WEBHOOK_SECRET, JWT_SECRET } = process.env;
+
+export const port = Number(PORT);
+
+const bearer = (header) => (header ?? '').replace(/^Bearer /, '');
+
+/** Whether a webhook was signed by our Evolution. */
+export function isProven(header) {
+  try {
+    jwt.verify(bearer(header), WEBHOOK_SECRET, { algorithms: ['HS256'] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The user that a socket's token names; undefined for none. */
+export function userOf(header) {
+  try {
+    return jwt.verify(bearer(header), JWT_SECRET, { algorithms: ['HS256'] }).sub;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the user's sockets are sent of a message. */
+export function frameOf(body) {
+  const { key, pushName, message, messageTimestamp } = body.data;
+  return {
+    type: 'message',
+    at: body.date_time,
+    data: {
+      instanceName: body.instance,
+      id: key.id,
+      chatId: key.remoteJid,
+      from: key.remoteJid,
+      fromMe: key.fromMe,
+      pushName,
+      kind: 'text',
+      text: message.conversation,
+      timestamp: messageTimestamp,
+    },
+  };
+}
