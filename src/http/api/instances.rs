@@ -36,7 +36,8 @@ struct Which {
 /// All instances, by session id
 ///
 /// Operators see all, members of an organisation its own without QR codes.
-#[utoipa::path(tag = "instances", params(PageQuery, Which), responses((status = 200, body = Page<InstanceJson>)))]
+#[utoipa::path(tag = "instances", operation_id = "list_instances", params(PageQuery, Which), responses(
+    (status = 200, body = Page<InstanceJson>), (status = 400), (status = 403, description = "`admin_only`: neither an operator nor of an organisation")))]
 #[get("/api/instances")]
 async fn list(
     caller: Caller,
@@ -62,7 +63,8 @@ fn whose_list(caller: &Caller, named: Option<&str>) -> Result<Option<OrgId>, Err
 }
 
 /// One instance, by uuid, session id or name
-#[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 200, body = InstanceJson), (status = 404)))]
+#[utoipa::path(tag = "instances", operation_id = "one_instance", params(("id" = String, Path)), responses(
+    (status = 200, body = InstanceJson), (status = 403), (status = 404)))]
 #[get("/api/instances/{id}")]
 async fn one(
     caller: Caller,
@@ -83,7 +85,8 @@ struct Change {
 }
 
 /// Change an instance
-#[utoipa::path(tag = "instances", params(("id" = String, Path)), request_body = Change, responses((status = 200, body = InstanceJson), (status = 400), (status = 404)))]
+#[utoipa::path(tag = "instances", operation_id = "change_instance", params(("id" = String, Path)), request_body = Change, responses(
+    (status = 200, body = InstanceJson), (status = 400), (status = 403), (status = 404)))]
 #[patch("/api/instances/{id}")]
 async fn change(
     _: Admin,
@@ -100,7 +103,8 @@ async fn change(
 /// Remove an instance, here and at Evolution
 ///
 /// 204 when it is confirmed in time, else 202 with the instance, whose `statusReason` is `removing`.
-#[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 204), (status = 202, body = InstanceJson), (status = 404)))]
+#[utoipa::path(tag = "instances", operation_id = "remove_instance", params(("id" = String, Path)), responses(
+    (status = 204, description = "removed"), (status = 202, body = InstanceJson, description = "not confirmed yet"), (status = 403), (status = 404)))]
 #[delete("/api/instances/{id}")]
 async fn remove(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpResponse, Problem> {
     let instance = find(&asked.store, &id).await?;
@@ -108,7 +112,8 @@ async fn remove(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpResponse
 }
 
 /// Reconnect an instance
-#[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 202, body = InstanceJson), (status = 404), (status = 503)))]
+#[utoipa::path(tag = "instances", operation_id = "reconnect_instance", params(("id" = String, Path)), responses(
+    (status = 202, body = InstanceJson), (status = 403), (status = 404), (status = 503, description = "`evolution_not_configured`")))]
 #[post("/api/instances/{id}/reconnect")]
 async fn reconnect(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpResponse, Problem> {
     let instance = find(&asked.store, &id).await?;
@@ -118,6 +123,7 @@ async fn reconnect(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpRespo
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct HealthRow {
+    #[schema(example = "user_ana")]
     instance_name: String,
     health: HealthJson,
 }
@@ -132,7 +138,8 @@ struct HealthPage {
 }
 
 /// How instances fare, by session id
-#[utoipa::path(tag = "instances", params(PageQuery, Which), responses((status = 200, body = HealthPage)))]
+#[utoipa::path(tag = "instances", operation_id = "instances_health", params(PageQuery, Which), responses(
+    (status = 200, body = HealthPage), (status = 400), (status = 403, description = "`admin_only`: neither an operator nor of an organisation")))]
 #[get("/api/health/instances")]
 async fn health(
     caller: Caller,

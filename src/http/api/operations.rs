@@ -34,7 +34,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// Liveness
 ///
 /// `{"status":"ok"}` for anybody; the queue, the counts, the store and Evolution's breaker for an operator.
-#[utoipa::path(tag = "operations", responses((status = 200, description = "alive")))]
+#[utoipa::path(tag = "operations", security((), ("bearer" = [])), responses((status = 200, description = "alive")))]
 #[get("/health")]
 async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
     let operator = extract::caller(&request).await.is_ok_and(|caller: Caller| caller.admin);
@@ -69,7 +69,7 @@ async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
 /// Readiness
 ///
 /// 200 when the database answers and is migrated, else 503.
-#[utoipa::path(tag = "operations", responses((status = 200, description = "ready"), (status = 503, description = "not ready")))]
+#[utoipa::path(tag = "operations", security(()), responses((status = 200, description = "ready"), (status = 503, description = "not ready: the same members say why", body = serde_json::Value)))]
 #[get("/ready")]
 async fn ready(store: Data<Store>, intake: Data<Intake>, loops: Data<Loops>) -> HttpResponse {
     let database = store.last_entry_id().await.is_ok();
@@ -90,7 +90,7 @@ async fn ready(store: Data<Store>, intake: Data<Intake>, loops: Data<Loops>) -> 
 }
 
 /// This document
-#[utoipa::path(tag = "operations", responses((status = 200, description = "OpenAPI 3.1")))]
+#[utoipa::path(tag = "operations", security(()), responses((status = 200, description = "OpenAPI 3.1")))]
 #[get("/openapi.json")]
 async fn openapi(document: Data<ApiDocument>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(document.0.clone()))
