@@ -86,7 +86,7 @@ struct Adopted {
 ///
 /// Releases its quarantined webhooks, in the order they came, and sets its webhook at Evolution right.
 #[utoipa::path(tag = "instances", request_body = Adopt, responses(
-    (status = 200, body = Adopted), (status = 400, description = "a value is not valid, or somebody else has the instance"), (status = 403)))]
+    (status = 200, body = Adopted), (status = 400, description = "a value is not valid, or somebody else has the instance"), (status = 403), (status = 404), (status = 502), (status = 503)))]
 #[post("/api/migration")]
 async fn adopt(_: Admin, wanted: Json<Adopt>, instances: Data<Instances>) -> Result<Json<Adopted>, Problem> {
     let name = InstanceName::parse(&wanted.instance_name)?;

@@ -29,7 +29,8 @@ impl Instances {
     ///
     /// # Errors
     /// [`Error::BadInput`] when the user has another instance already, or the name is or was made for another user's;
-    /// [`Error::Store`].
+    /// [`Error::NotFound`] when nobody knows an instance of that name; [`Error::EvolutionUnreachable`] and
+    /// [`Error::EvolutionRefused`] when that can't be told; [`Error::Store`].
     pub async fn adopt(&self, name: &InstanceName, user: &UserId, org: Option<&OrgId>) -> Result<Released, Error> {
         let owner = self.store.instance_named(name).await?.map(|instance| instance.user);
         if owner.is_some_and(|owner| owner != *user) {
@@ -38,6 +39,9 @@ impl Instances {
         // Else that user could never connect, and their webhooks would be somebody else's.
         if name.user().is_some_and(|named| named != *user) {
             return Err(Error::bad_input("userId", "is not the user that this name is made of"));
+        }
+        if !self.is_anywhere(name).await? {
+            return Err(Error::NotFound("instance"));
         }
         let own = self.ensure_named(name, user, org).await?;
         if own.name != *name {
