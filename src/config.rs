@@ -156,6 +156,14 @@ impl Settings {
             }
             _ => {}
         }
+        if let Some(url) = &self.evolution.evolution_api_url
+            && url.scheme() == "http"
+            && !is_near(url)
+        {
+            found.warnings.push(String::from(
+                "EVOLUTION_API_URL: Evolution's key and everybody's messages cross the network in clear; use https",
+            ));
+        }
         if self.proof.webhook_auth == WebhookAuth::None {
             found
                 .warnings
