@@ -96,3 +96,26 @@ fn shown(words: &str) -> String {
     let masked = runs.flat_map(|run| if run.len() > MAX_DIGITS { &['…'] } else { run });
     masked.take(MAX_WORDS).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_short_on_one_line_and_has_no_number(words in "[a-z0-9+ \\n()]{0,400}|[0-9]{0,400}|\\PC{0,400}") {
+            let shown = shown(&words);
+
+            let longest = shown.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+            prop_assert!(longest <= Some(MAX_DIGITS) && shown.chars().count() <= MAX_WORDS);
+            prop_assert!(!shown.contains(char::is_control));
+        }
+
+        #[test]
+        fn no_answer_is_too_odd_to_be_read(status in 300_u16..600, body in "[{}\\[\\]\",:a-z0-9]{0,60}|\\PC{0,60}") {
+            failure(status, body.as_bytes(), "instance/connect");
+        }
+    }
+}

@@ -146,6 +146,8 @@ async fn rows_are_read_wrapped_and_bare_and_never_half() {
         assert_eq!(row.phone_number.as_deref(), Some("5511900000001"));
     }
     assert_eq!(client(200, of_a_lid).await.row(&name()).await.unwrap().unwrap().phone_number, None);
+    assert!(client(200, "[]").await.rows().await.unwrap().is_empty());
+    assert!(client(200, "[]").await.row(&name()).await.unwrap().is_none());
     for body in [r#"[{"id":1}]"#, "[null]", "{}", "null", r#"{"instances":[]}"#] {
         assert!(client(200, body).await.rows().await.is_err(), "{body}");
         assert!(client(200, body).await.row(&name()).await.is_err(), "{body}");

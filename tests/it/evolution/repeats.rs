@@ -39,6 +39,31 @@ async fn a_read_is_tried_three_times_with_one_and_two_seconds_between() {
 }
 
 #[tokio::test]
+async fn a_read_that_takes_too_long_is_tried_again() {
+    let server = Server::saying([Reply::Silence]).await;
+    let clock = Clock::skipping();
+    let evolution =
+        client(&server.url(), clock.clone(), |config| config.longest_call = Some(Duration::from_millis(200)));
+
+    let failed = evolution.connection(&name()).await;
+
+    assert_eq!(clock.ahead(), SECOND * 3);
+    assert!(matches!(failed, Err(Failure::NoAnswer { how: NoAnswer::TimedOut, .. })), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_reached_is_told_as_that() {
+    // No connection can go to everybody, whatever network there is.
+    let clock = Clock::skipping();
+    let evolution = client("http://255.255.255.255", clock.clone(), |_| {});
+
+    let failed = evolution.delete(&name()).await;
+
+    assert_eq!(clock.ahead(), SECOND * 3);
+    assert!(matches!(failed, Err(Failure::NoAnswer { how: NoAnswer::Unreachable, sent: false, .. })), "{failed:?}");
+}
+
+#[tokio::test]
 async fn a_try_that_succeeds_is_the_last() {
     let (times, rested, outcome) = read([Reply::down(), Reply::open()]).await;
 

@@ -144,9 +144,11 @@ fn a_key_that_would_cross_the_open_network_in_clear_is_warned_of() {
     };
 
     assert!(warns("http://evolution.example.com") && warns("http://203.0.113.7:8080"));
-    for near in ["https://evolution.example.com", "http://evolution:8080", "http://10.0.0.3", "http://[::1]:8080"] {
-        assert!(!warns(near), "{near}");
+    assert!(warns("http://internal.example.com") && warns("http://notlocal.com"));
+    for near in ["evolution:8080", "10.0.0.3", "[::1]:8080", "evolution.flycast", "evolution.apps.svc.cluster.local"] {
+        assert!(!warns(&format!("http://{near}")), "{near}");
     }
+    assert!(!warns("https://evolution.example.com"));
 }
 
 #[tokio::test]

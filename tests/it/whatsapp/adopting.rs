@@ -92,6 +92,8 @@ async fn migrate(rig: &Rig, words: &[&str]) -> (i32, String) {
     let run = move || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zapgate"));
         command.arg("migrate").args(words).env("PORT", port).env("ADMIN_TOKEN", ADMIN);
+        // Nobody is there, and nobody is to be asked.
+        command.env("http_proxy", "http://127.0.0.1:9").env_remove("no_proxy").env_remove("NO_PROXY");
         command.output().unwrap()
     };
     let output = tokio::task::spawn_blocking(run).await.unwrap();
