@@ -252,3 +252,29 @@ test('a user\'s own page goes from the link to connected, by a typed code and ba
   assert.equal((await evolution.of('ana')).linked, null);
   assert.deepEqual(faults, []);
 });
+
+test('a wrong key is told with what to do about it, and the connection stays to be tried again', BOUND, async (t) => {
+  const evolution = await Evolution.start();
+  t.after(() => evolution.stop());
+  const settings = { ...evolution.settings, EVOLUTION_API_KEY: 'of-another-evolution' };
+  const gateway = await Gateway.start({ evolution: { settings } });
+  t.after(() => gateway.stop());
+  const { page } = await signedIn(browser, gateway);
+  t.after(() => page.close());
+
+  await add(page).click();
+  await page.locator('#connect input').fill('ana');
+  await page.locator('#connect button[type=submit]').click();
+  const fault = page.locator('#connect .fault:not(:empty)');
+  await fault.waitFor();
+  const said = await fault.textContent();
+  await page.keyboard.press('Escape');
+  await card(page, 'ana').and(page.locator('[data-reason=evolution_refused]')).waitFor();
+
+  assert.match(said, /^A Evolution recusou o pedido: confira a chave e a versão\. .*EVOLUTION_API_KEY/);
+  assert.equal(await card(page, 'ana').locator('[data-role=connect]').count(), 1);
+  const owner = await browser.open(await gateway.linkFor('ana'));
+  t.after(() => owner.page.close());
+  await owner.page.locator('#scene[data-kind=down]').waitFor();
+  assert.doesNotMatch(await owner.page.locator('body').textContent(), /Evolution|API/);
+});

@@ -5,7 +5,7 @@ import { Browser } from './browser.mjs';
 import { card, inState, signedIn, texts } from './dashboard.mjs';
 import { Demo, Gateway } from './gateway.mjs';
 
-const BOUND = { timeout: 30_000 };
+const BOUND = { timeout: 60_000 };
 let browser;
 before(async () => {
   browser = await Browser.start();
