@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
 
 /// How long the network is away, and how long another server fights for the session.
 const DROP: Duration = Duration::from_secs(15);
-const CONFLICT: Duration = Duration::from_secs(30);
+const CONFLICT: Duration = Duration::from_secs(15);
 /// How long Evolution is away unless said otherwise, and at most, in seconds.
 const DOWN_S: u32 = 60;
 const LONGEST_DOWN_S: u32 = 600;

@@ -2,18 +2,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser } from './browser.mjs';
+import { card, inState, signedIn, texts } from './dashboard.mjs';
 import { Demo, Gateway } from './gateway.mjs';
 
-const BOUND = { timeout: 30_000 };
+const BOUND = { timeout: 60_000 };
 let browser;
 before(async () => {
   browser = await Browser.start();
 });
 after(() => browser.stop());
 
-const card = (page, user) => page.locator(`.card[data-user="${user}"]`);
-const inState = (page, user, status) => page.locator(`.card[data-user="${user}"][data-status="${status}"]`);
-const texts = (page, user) => card(page, user).locator('[data-role=message] > p[dir=auto]').allTextContents();
 const lastSeq = async (page, user) => Number(await card(page, user).getAttribute('data-seq'));
 
 /** A server with ana connected, and an operator's page that watches her. */
@@ -22,14 +20,10 @@ async function watched(t) {
   t.after(() => gateway.stop());
   await gateway.connect('ana');
   await gateway.post('ana', 'connection.update/open-after-scan', (data) => (data.instance = 'user_ana'));
-  const { page, faults } = await browser.open(gateway.url);
+  const { page, faults } = await signedIn(browser, gateway);
   t.after(() => page.close());
-  await page.locator('#login input').fill(gateway.adminToken);
-  await page.locator('#login button[type=submit]').click();
   await inState(page, 'ana', 'connected').waitFor();
   await page.locator('.card[data-user=ana][data-live=on]').waitFor();
-  // Before anybody is signed in, asking who it is gets a 401, which browsers write to the console.
-  faults.length = 0;
   return { gateway, page, faults };
 }
 

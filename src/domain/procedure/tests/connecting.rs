@@ -133,6 +133,30 @@ fn one_that_is_connecting_by_itself_is_watched_and_never_touched() {
 }
 
 #[test]
+fn a_fought_over_session_counts_as_open_once_the_fight_was_quiet_for_ten_seconds() {
+    let fight: Vec<_> = (0..6).map(|n| (n * 4_000, open())).collect();
+    let script =
+        [found(Connection::Open), done(Call::Webhook), found(Connection::Open), (Call::Row, Ok(Reply::Row(None)))];
+    let asked = Order { asked_at: Millis(21_000), ..order(Kind::Reconnect) };
+    let mut run = Run::new(asked, having_heard(&fight), script).hearing([(24_000, open())]);
+
+    assert_eq!(run.end(), CONFIRMED);
+    assert_eq!(run.told, [Act::FoundOpen { phone_number: None, profile_name: None }]);
+    assert_eq!(run.calls.last().unwrap().1, 34_000);
+}
+
+#[test]
+fn a_fight_that_goes_on_is_watched_for_a_while_and_never_joined() {
+    let fight = |from: i64| (0..20).map(move |n| (from + n * 3_000, open()));
+    let asked = Order { asked_at: Millis(60_000), ..order(Kind::Reconnect) };
+    let script = [found(Connection::Connecting), done(Call::Webhook)];
+    let mut run = Run::new(asked, having_heard(&fight(0).collect::<Vec<_>>()), script).hearing(fight(60_000));
+
+    assert_eq!(unconfirmed(&run.end()), reason::UNCONFIRMED);
+    assert_eq!(run.now, Millis(105_000));
+}
+
+#[test]
 fn pairing_waits_for_the_wipe_of_an_ending_and_goes_on_as_soon_as_it_was_told() {
     let ended = having_heard(&[(0, open()), (100_000, Input::Closed { code: Some(401) })]);
     let asked = Order { asked_at: Millis(101_000), ..order(Kind::Connect) };
