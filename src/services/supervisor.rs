@@ -57,12 +57,19 @@ pub struct Registration {
 impl Registration {
     fn webhook_of(&self, user: &UserId, instance: &InstanceName) -> WebhookSetting {
         let jwt_key = self.proofs.key_for(instance).unwrap_or_default();
-        WebhookSetting::new(format!("{}/api/webhook/user/{user}", self.base), jwt_key)
+        let path = match user.as_str() {
+            // No URL has such a segment, escaped or not: their webhooks are known by the instance they name.
+            "." | ".." => String::from("evolution"),
+            user => format!("user/{user}"),
+        };
+        WebhookSetting::new(format!("{}/api/webhook/{path}", self.base), jwt_key)
     }
 }
 
-/// Commands carried out side by side.
-const AT_ONCE: usize = 32;
+/// Commands carried out side by side. Most of them wait for what Evolution tells, and must not keep others from asking.
+const AT_ONCE: usize = 1000;
+/// Calls to Evolution side by side; who has waited longest is next, and nobody has two.
+const CALLS_AT_ONCE: usize = 32;
 /// Between two looks for what is due, when nobody says that something is.
 const EVERY: Duration = Duration::from_secs(1);
 /// Steps of one command; a procedure that takes more goes in circles.
@@ -118,11 +125,12 @@ impl Supervisor {
     }
 
     async fn carry_out_all(&self, mut claimed: mpsc::Receiver<Begun>) {
+        let line = &Semaphore::new(CALLS_AT_ONCE);
         let mut running = FuturesUnordered::new();
         loop {
             tokio::select! {
                 Some((claimed, place)) = claimed.recv() => running.push(async move {
-                    self.carry_out(claimed).await;
+                    self.carry_out(claimed, line).await;
                     drop(place);
                     // What waited for its instance, or for its place, may begin.
                     self.news.order();
@@ -164,11 +172,11 @@ impl Supervisor {
     }
 
     /// One command from its beginning to its end, whatever happens.
-    async fn carry_out(&self, claimed: Claimed) {
+    async fn carry_out(&self, claimed: Claimed, line: &Semaphore) {
         let (instance, kind) = (claimed.instance.clone(), claimed.kind);
         let span = debug_span!("command", instance.name = %instance, command.kind = kind.as_str());
         async {
-            let end = self.proceed(&claimed).await.unwrap_or_else(|e| {
+            let end = self.proceed(&claimed, line).await.unwrap_or_else(|e| {
                 warn!(instance.name = %instance, "`{}` of `{instance}` is put off: {e}", kind.as_str());
                 End::Later(self.clock.now() + AFTER_FAULT, None)
             });
@@ -180,7 +188,7 @@ impl Supervisor {
     }
 
     /// Steps through the procedure. `Err` is a fault of our own store.
-    async fn proceed(&self, claimed: &Claimed) -> Result<End, Error> {
+    async fn proceed(&self, claimed: &Claimed, line: &Semaphore) -> Result<End, Error> {
         let mut follower = self.news.follow(&claimed.instance);
         let webhook = self.registration.webhook_of(&claimed.user, &claimed.instance);
         let mut calls = Calls::new(&self.evolution, claimed, webhook);
@@ -196,7 +204,11 @@ impl Supervisor {
             let state = self.state_of(&claimed.instance).await?;
             let sight = Sight { state: &state, now: self.clock.now(), quiet: self.quiet };
             heard = match procedure.next(heard, &sight) {
-                Next::Call(call) => Heard::Reply(calls.make(call).await),
+                Next::Call(call) => {
+                    // Never closed.
+                    let _turn = line.acquire().await;
+                    Heard::Reply(calls.make(call).await)
+                }
                 Next::Tell(act) => {
                     let instance = claimed.instance.clone();
                     self.ingest.announce(Announcement::Tell { instance, act }).await?;

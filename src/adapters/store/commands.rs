@@ -85,15 +85,14 @@ impl Store {
             .map_err(|e| Error::store("opening commands again", e))
     }
 
-    /// How the newest command of this kind and number stands.
+    /// How the command of this kind stands that was asked for with this number, or the newest one: another number may
+    /// have taken its place, and when a command ends its number goes.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn progress(&self, session: i64, kind: Kind, number: Option<&str>) -> Result<Option<Progress>, Error> {
-        // The number goes when the command ends.
         let sql = "SELECT status, outcome, advice FROM instance_commands WHERE session_id = $1 AND kind = $2 \
-                   AND (number IS $3 OR status NOT IN ('pending', 'sent')) \
-                   ORDER BY status IN ('pending', 'sent') DESC, id DESC LIMIT 1";
+                   ORDER BY status IN ('pending', 'sent') AND number IS $3 DESC, id DESC LIMIT 1";
         let row: Option<(String, Option<String>, Option<String>)> = sqlx::query_as(sql)
             .bind(session)
             .bind(kind.as_str())
@@ -137,19 +136,43 @@ impl Store {
     }
 }
 
+/// One that waits takes the newest number, so that an instance has a bounded number of commands, however often and with
+/// however many numbers somebody asks. It stays the same row: whether it was begun before decides how it goes on.
+const RENUMBER: &str = "UPDATE instance_commands SET number = $3 WHERE id = ( \
+       SELECT MAX(id) FROM instance_commands WHERE session_id = $1 AND kind = $2 AND status = 'pending') \
+     AND NOT EXISTS ( \
+       SELECT 1 FROM instance_commands WHERE session_id = $1 AND kind = $2 AND number IS $3 \
+       AND status IN ('pending', 'sent'))";
+
+/// A check that was put off is due as soon as somebody wants one.
+const INSERT: &str = "INSERT INTO instance_commands (session_id, kind, number, due_at, asked_at) \
+     VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (session_id, kind, COALESCE(number, '')) WHERE status IN ('pending', 'sent') \
+     DO UPDATE SET due_at = MIN(due_at, excluded.due_at) WHERE status = 'pending' AND kind = 'check'";
+
+/// Commands kept of each kind and instance once they ended; the oldest give way.
+const KEPT: i64 = 100;
+
+const FORGET: &str = "DELETE FROM instance_commands WHERE ended_at IS NOT NULL AND id IN ( \
+       SELECT o.id FROM instance_commands c JOIN instance_commands o ON o.session_id = c.session_id AND o.kind = c.kind \
+       WHERE c.id = $1 ORDER BY o.id DESC LIMIT -1 OFFSET $2)";
+
 pub(super) async fn order(db: &mut SqliteConnection, wanted: &[NewCommand], now: Millis) -> Result<(), sqlx::Error> {
     for command in wanted {
-        sqlx::query(
-            "INSERT INTO instance_commands (session_id, kind, number, due_at, asked_at) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(command.session_id)
-        .bind(command.kind.as_str())
-        .bind(command.number.as_deref())
-        .bind(command.due_at.0)
-        .bind(now.0)
-        .execute(&mut *db)
-        .await?;
+        sqlx::query(RENUMBER)
+            .bind(command.session_id)
+            .bind(command.kind.as_str())
+            .bind(command.number.as_deref())
+            .execute(&mut *db)
+            .await?;
+        sqlx::query(INSERT)
+            .bind(command.session_id)
+            .bind(command.kind.as_str())
+            .bind(command.number.as_deref())
+            .bind(command.due_at.0)
+            .bind(now.0)
+            .execute(&mut *db)
+            .await?;
     }
     Ok(())
 }
@@ -175,6 +198,9 @@ pub(super) async fn settle(db: &mut SqliteConnection, settled: &[Settled], now: 
         .bind(command)
         .execute(&mut *db)
         .await?;
+        if due_at.is_none() {
+            sqlx::query(FORGET).bind(command).bind(KEPT).execute(&mut *db).await?;
+        }
     }
     Ok(())
 }
@@ -208,5 +234,103 @@ impl CommandRow {
             asked_at: Millis(self.asked_at),
             attempts: self.attempts,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::adapters::store::batch::{Changes, Lookups, NewInstance};
+    use crate::domain::lifecycle::State;
+
+    const NOW: Millis = Millis(1_000_000);
+
+    /// A store with one instance, whose session is 1.
+    async fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
+        let user = UserId::named_by_admin("ana").unwrap();
+        let name = InstanceName::of_user(&user);
+        let new = NewInstance { id: Uuid::from_u128(1), name, user, org: None, state: State::default() };
+        let lookups = Lookups { make: vec![new], ..Lookups::default() };
+        store.commit_batch(&lookups, NOW, |_| Changes::default()).await.unwrap();
+        (folder, store)
+    }
+
+    async fn asked(store: &Store, kind: Kind, number: Option<&str>, due_at: Millis) {
+        let wanted = [NewCommand { session_id: 1, kind, number: number.map(str::to_owned), due_at }];
+        order(&mut *store.turn().await.unwrap(), &wanted, NOW).await.unwrap();
+    }
+
+    async fn open(store: &Store) -> Vec<(String, Option<String>)> {
+        let sql = "SELECT status, number FROM instance_commands WHERE ended_at IS NULL ORDER BY id";
+        sqlx::query_as(sql).fetch_all(&store.read).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn of_the_numbers_asked_for_while_one_is_under_way_the_newest_waits() {
+        let (_folder, store) = store().await;
+        asked(&store, Kind::Connect, Some("1"), NOW).await;
+        let under_way = store.claim_commands(NOW, 9).await.unwrap();
+
+        for number in [Some("2"), None, Some("3"), Some("1")] {
+            asked(&store, Kind::Connect, number, NOW).await;
+        }
+        let replaced = store.progress(1, Kind::Connect, Some("2")).await.unwrap();
+
+        let row = |status: &str, number: &str| (status.to_owned(), Some(number.to_owned()));
+        assert_eq!(under_way.len(), 1);
+        assert_eq!(open(&store).await, [row("sent", "1"), row("pending", "3")]);
+        assert_eq!(replaced, Some(Progress::Open), "who asked for another number shares its fate");
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_run_left_behind_stays_two_however_many_numbers_follow() {
+        let (_folder, store) = store().await;
+        asked(&store, Kind::Connect, Some("1"), NOW).await;
+        store.claim_commands(NOW, 9).await.unwrap();
+        asked(&store, Kind::Connect, Some("2"), NOW).await;
+        store.reopen_commands().await.unwrap();
+
+        for number in ["3", "4", "1", "5"] {
+            asked(&store, Kind::Connect, Some(number), NOW).await;
+        }
+
+        let left: Vec<Option<String>> = open(&store).await.into_iter().map(|(_, number)| number).collect();
+        assert_eq!(left, [Some("1".to_owned()), Some("5".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_was_put_off_is_due_when_one_is_wanted_and_an_unlink_keeps_its_pause() {
+        let (_folder, store) = store().await;
+        let later = NOW + Duration::from_mins(25);
+        for kind in [Kind::Check, Kind::Unlink] {
+            asked(&store, kind, None, later).await;
+            asked(&store, kind, None, NOW).await;
+        }
+
+        let due = store.claim_commands(NOW, 9).await.unwrap();
+
+        assert_eq!(due.iter().map(|claimed| claimed.kind).collect::<Vec<_>>(), [Kind::Check]);
+    }
+
+    #[tokio::test]
+    async fn of_what_ended_the_newest_are_kept() {
+        let (_folder, store) = store().await;
+        for _ in 0..KEPT + 20 {
+            asked(&store, Kind::Reconnect, None, NOW).await;
+            let [claimed] = &store.claim_commands(NOW, 9).await.unwrap()[..] else { panic!("one is due") };
+            let ended = [Settled { command: claimed.id, end: End::Confirmed(None) }];
+            settle(&mut *store.turn().await.unwrap(), &ended, NOW).await.unwrap();
+        }
+
+        let sql = "SELECT COUNT(*), MAX(id) FROM instance_commands";
+        let kept: (i64, i64) = sqlx::query_as(sql).fetch_one(&store.read).await.unwrap();
+
+        assert_eq!(kept, (KEPT, KEPT + 20));
     }
 }

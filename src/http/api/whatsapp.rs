@@ -93,6 +93,7 @@ async fn own(
     store: Data<Store>,
     clock: Data<Clock>,
 ) -> Result<Json<InstanceJson>, Problem> {
+    caller.require_scope(Scope::Connect).or_else(|_| caller.require_scope(Scope::Messages))?;
     let user = caller.acting_for(whose.user_id.as_deref())?;
     let instance = store.instance_of(&user).await?.ok_or(Error::NotFound("instance"))?;
     Ok(Json(InstanceJson::of(&instance, clock.now(), true)))
