@@ -132,7 +132,7 @@ impl Procedure {
             Kind::Connect | Kind::Reconnect => Self::Connect(Connect::new(order)),
             Kind::Unlink => Self::Unlink(Unlink::new(order)),
             Kind::Remove => Self::Remove(order, Deletion::default()),
-            Kind::Check => Self::Check(Check::default()),
+            Kind::Check => Self::Check(Check::new(order)),
         }
     }
 
