@@ -7,3 +7,4 @@ mod killed;
 mod lives;
 mod rig;
 mod unlinking;
+mod waiting;
