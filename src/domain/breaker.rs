@@ -67,8 +67,8 @@ impl Breaker {
     pub fn admit(&mut self, now: Millis) -> Result<Admission, Millis> {
         match self.standing {
             Standing::Closed => Ok(Admission { probe: None }),
-            Standing::Open { until } if now < until => Err(until),
-            Standing::Probing if now < self.probe_until => Err(self.probe_until),
+            Standing::Open { until } if self.holds(until, now) => Err(until),
+            Standing::Probing if self.holds(self.probe_until, now) => Err(self.probe_until),
             Standing::Open { .. } | Standing::Probing => {
                 self.standing = Standing::Probing;
                 self.probe_until = now + self.rules.open;
@@ -96,15 +96,19 @@ impl Breaker {
         }
     }
 
+    /// Farther ahead than it ever waits is a clock that was set back.
+    fn holds(&self, until: Millis, now: Millis) -> bool {
+        now < until && until <= now + self.rules.open
+    }
+
     pub fn standing(&self) -> Standing {
         self.standing
     }
 
     fn count(&mut self, now: Millis) {
+        let window = self.rules.window;
+        self.failures.retain(|at| *at <= now && now < *at + window);
         self.failures.push_back(now);
-        while self.failures.front().is_some_and(|first| *first + self.rules.window <= now) {
-            self.failures.pop_front();
-        }
         if self.failures.len() >= self.rules.failures.max(1) {
             self.open(now);
         }
@@ -188,6 +192,20 @@ mod tests {
 
         breaker.note(old, Outcome::Sound, Millis(60_003));
         assert_eq!(breaker.standing(), Standing::Closed);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_an_hour_keeps_nobody_out_for_an_hour() {
+        let now = Millis(-3_600_000);
+        let mut open = failing(&[0, 0, 0, 0, 0]);
+        let mut probing = failing(&[0, 0, 0, 0, 0]);
+        probing.admit(Millis(30_000)).unwrap();
+        let mut nearly = failing(&[0, 0, 0, 0]);
+
+        call(&mut nearly, now.0, Outcome::Outage);
+
+        assert!(open.admit(now).is_ok() && probing.admit(now).is_ok());
+        assert_eq!(nearly.standing(), Standing::Closed);
     }
 
     #[test]

@@ -8,3 +8,4 @@ mod killed;
 mod lives;
 mod rig;
 mod unlinking;
+mod waiting;

@@ -1,6 +1,8 @@
 //! The table of commands. They are written and ended by the ingest batches (`batch.rs`), in the transaction that changes
 //! the instance; here they are claimed and looked up.
 
+use std::time::Duration;
+
 use sqlx::{FromRow, SqliteConnection};
 use tracing::error;
 
@@ -26,6 +28,21 @@ pub struct Claimed {
     pub attempts: u32,
 }
 
+/// A command as operators see it: without its number.
+#[derive(Clone, Debug, FromRow)]
+pub struct Listed {
+    pub kind: String,
+    /// `pending`, `sent`, `confirmed` or `unconfirmed`.
+    pub status: String,
+    pub attempts: u32,
+    pub asked_at: i64,
+    pub due_at: i64,
+    pub ended_at: Option<i64>,
+    /// Why it did not come about, or not yet.
+    pub outcome: Option<String>,
+    pub advice: Option<String>,
+}
+
 /// Names no number.
 impl std::fmt::Debug for Claimed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,13 +55,16 @@ impl std::fmt::Debug for Claimed {
     }
 }
 
-/// One at a time per instance, in the order they were asked for. A check that is not due holds nobody up.
+/// One at a time per instance, in the order they were asked for. A check that is not due holds nobody up, and none comes
+/// before what somebody waits for. What is due beyond `$3` was written by a clock that has been set back since.
 const DUE: &str = "SELECT c.id, i.instance_name, i.user_id, c.kind, c.number, c.asked_at, c.attempts \
      FROM instance_commands c JOIN whatsapp_instances i ON i.session_id = c.session_id \
-     WHERE c.status = 'pending' AND c.due_at <= $1 AND NOT EXISTS ( \
+     WHERE c.status = 'pending' AND (c.due_at <= $1 OR c.due_at > $3) AND NOT EXISTS ( \
        SELECT 1 FROM instance_commands o WHERE o.session_id = c.session_id AND o.id <> c.id AND ( \
          o.status = 'sent' OR (o.status = 'pending' AND o.id < c.id AND (o.kind <> 'check' OR o.due_at <= $1)))) \
-     ORDER BY c.due_at, c.id LIMIT $2";
+     ORDER BY c.kind = 'check', c.due_at, c.id LIMIT $2";
+/// Nothing is put off for so long.
+const BEYOND: Duration = Duration::from_mins(30);
 
 impl Store {
     /// Takes due commands, at most `limit`; each is the caller's until it is settled.
@@ -53,8 +73,13 @@ impl Store {
     /// [`Error::Store`].
     pub async fn claim_commands(&self, now: Millis, limit: i64) -> Result<Vec<Claimed>, Error> {
         let failed = |e: sqlx::Error| Error::store("claiming commands", e);
-        let due: Vec<CommandRow> =
-            sqlx::query_as(DUE).bind(now.0).bind(limit).fetch_all(&self.read).await.map_err(failed)?;
+        let due: Vec<CommandRow> = sqlx::query_as(DUE)
+            .bind(now.0)
+            .bind(limit)
+            .bind((now + BEYOND).0)
+            .fetch_all(&self.read)
+            .await
+            .map_err(failed)?;
         if due.is_empty() {
             return Ok(Vec::new());
         }
@@ -107,6 +132,31 @@ impl Store {
         }))
     }
 
+    /// The newest commands of an instance, at most `limit`; those that have not ended come first.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn commands_of(&self, session: i64, limit: i64) -> Result<Vec<Listed>, Error> {
+        let sql = "SELECT kind, status, attempts, asked_at, due_at, ended_at, outcome, advice FROM instance_commands \
+                   WHERE session_id = $1 ORDER BY ended_at IS NOT NULL, id DESC LIMIT $2";
+        sqlx::query_as(sql)
+            .bind(session)
+            .bind(limit)
+            .fetch_all(&self.read)
+            .await
+            .map_err(|e| Error::store("reading commands", e))
+    }
+
+    /// How many commands wait, and how many are under way.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn open_commands(&self) -> Result<(i64, i64), Error> {
+        let sql = "SELECT COUNT(*) FILTER (WHERE status = 'pending'), COUNT(*) FILTER (WHERE status = 'sent') \
+                   FROM instance_commands WHERE status IN ('pending', 'sent')";
+        sqlx::query_as(sql).fetch_one(&self.read).await.map_err(|e| Error::store("counting commands", e))
+    }
+
     /// Drops commands that ended before `before`.
     ///
     /// # Errors
@@ -144,11 +194,11 @@ const RENUMBER: &str = "UPDATE instance_commands SET number = $3 WHERE id = ( \
        SELECT 1 FROM instance_commands WHERE session_id = $1 AND kind = $2 AND number IS $3 \
        AND status IN ('pending', 'sent'))";
 
-/// A check that was put off is due as soon as somebody wants one.
+/// What was put off is due as soon as somebody wants it anew.
 const INSERT: &str = "INSERT INTO instance_commands (session_id, kind, number, due_at, asked_at) \
      VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (session_id, kind, COALESCE(number, '')) WHERE status IN ('pending', 'sent') \
-     DO UPDATE SET due_at = MIN(due_at, excluded.due_at) WHERE status = 'pending' AND kind = 'check'";
+     DO UPDATE SET due_at = MIN(due_at, excluded.due_at)";
 
 /// Commands kept of each kind and instance once they ended; the oldest give way.
 const KEPT: i64 = 100;
@@ -173,8 +223,24 @@ pub(super) async fn order(db: &mut SqliteConnection, wanted: &[NewCommand], now:
             .bind(now.0)
             .execute(&mut *db)
             .await?;
+        if command.kind != Kind::Check {
+            hurry(db, command).await?;
+        }
     }
     Ok(())
+}
+
+/// Somebody waits: what was put off after a failure, and is in the way, is tried at once.
+async fn hurry(db: &mut SqliteConnection, command: &NewCommand) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE instance_commands SET due_at = MIN(due_at, $1) \
+         WHERE session_id = $2 AND status = 'pending' AND kind <> 'check'",
+    )
+    .bind(command.due_at.0)
+    .bind(command.session_id)
+    .execute(db)
+    .await
+    .map(|_| ())
 }
 
 pub(super) async fn settle(db: &mut SqliteConnection, settled: &[Settled], now: Millis) -> Result<(), sqlx::Error> {
@@ -266,6 +332,10 @@ mod tests {
         order(&mut *store.turn().await.unwrap(), &wanted, NOW).await.unwrap();
     }
 
+    async fn claimed(store: &Store, now: Millis) -> Vec<Kind> {
+        store.claim_commands(now, 32).await.unwrap().into_iter().map(|claimed| claimed.kind).collect()
+    }
+
     async fn open(store: &Store) -> Vec<(String, Option<String>)> {
         let sql = "SELECT status, number FROM instance_commands WHERE ended_at IS NULL ORDER BY id";
         sqlx::query_as(sql).fetch_all(&store.read).await.unwrap()
@@ -305,17 +375,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_check_that_was_put_off_is_due_when_one_is_wanted_and_an_unlink_keeps_its_pause() {
+    async fn a_look_that_is_due_in_half_an_hour_is_taken_sooner_when_there_is_a_new_reason_for_one() {
         let (_folder, store) = store().await;
-        let later = NOW + Duration::from_mins(25);
-        for kind in [Kind::Check, Kind::Unlink] {
-            asked(&store, kind, None, later).await;
-            asked(&store, kind, None, NOW).await;
-        }
+        asked(&store, Kind::Check, None, NOW + Duration::from_mins(25)).await;
+        asked(&store, Kind::Check, None, NOW + Duration::from_secs(2)).await;
 
-        let due = store.claim_commands(NOW, 9).await.unwrap();
+        assert_eq!(claimed(&store, NOW + Duration::from_millis(1_999)).await, []);
+        assert_eq!(claimed(&store, NOW + Duration::from_secs(2)).await, [Kind::Check]);
+    }
 
-        assert_eq!(due.iter().map(|claimed| claimed.kind).collect::<Vec<_>>(), [Kind::Check]);
+    #[tokio::test]
+    async fn what_is_in_the_way_of_a_new_command_is_tried_at_once() {
+        let (_folder, store) = store().await;
+        asked(&store, Kind::Remove, None, NOW + Duration::from_mins(5)).await;
+        asked(&store, Kind::Connect, None, NOW).await;
+
+        assert_eq!(claimed(&store, NOW).await, [Kind::Remove], "in their order");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_an_hour_holds_no_command_up_for_an_hour() {
+        let (_folder, store) = store().await;
+        asked(&store, Kind::Unlink, None, NOW + Duration::from_secs(10)).await;
+
+        assert_eq!(claimed(&store, NOW).await, []);
+        assert_eq!(claimed(&store, NOW - Duration::from_hours(1)).await, [Kind::Unlink]);
     }
 
     #[tokio::test]

@@ -31,6 +31,8 @@ pub struct Connect {
     looked_at: Millis,
     /// Since when the end of a fight over the session is awaited.
     calming_since: Option<Millis>,
+    /// Until when Evolution may try by itself before this gives up waiting for it to be quiet.
+    quiet_by: Option<Millis>,
 }
 
 #[derive(Debug)]
@@ -43,7 +45,8 @@ enum Stage {
     Webhook(Connection),
     Creating(Creation),
     Recreating(Recreation),
-    AwaitingWipe,
+    /// At the longest until then.
+    AwaitingWipe(Millis),
     WentOnUnwiped,
     Connecting,
     /// Waiting for the event that `connect` leads to, since then.
@@ -66,6 +69,10 @@ const UNREADY: (u8, Duration) = (10, Duration::from_secs(2));
 const CALM: Duration = Duration::from_secs(10);
 /// How long the end of such a fight is awaited.
 const FIGHT_ENDS_IN: Duration = Duration::from_secs(45);
+/// How long a wipe is waited for at the most, whatever its ending's date.
+const WIPE_COMES_IN: Duration = Duration::from_secs(30);
+/// How long an instance that tries by itself is waited for, beyond the silence that is asked of it.
+const QUIET_COMES_IN: Duration = Duration::from_mins(2);
 /// How often `connect` is called at the most.
 const CONNECTS: u8 = 3;
 
@@ -80,8 +87,9 @@ impl Connect {
             connects: 0,
             unready: 0,
             code_at: None,
-            looked_at: order.asked_at,
+            looked_at: Millis::default(),
             calming_since: None,
+            quiet_by: None,
         }
     }
 
@@ -104,7 +112,7 @@ impl Connect {
                 let step = recreation.next(heard, sight);
                 self.begun_anew(step, sight)
             }
-            (Stage::AwaitingWipe | Stage::WentOnUnwiped, Heard::Told | Heard::Woken) => self.proceed(sight),
+            (Stage::AwaitingWipe(_) | Stage::WentOnUnwiped, Heard::Told | Heard::Woken) => self.proceed(sight),
             (Stage::Calming, Heard::Woken) => self.calm(sight),
             (Stage::Connecting, Heard::Reply(outcome)) => self.answered(outcome, sight),
             (Stage::Pairing(since), Heard::Woken) => {
@@ -165,15 +173,23 @@ impl Connect {
             Connection::Connecting if linked => self.wait_for_event(sight.now, sight),
             // Harmless while it connects: the answer only tells what there is (CONTRACT §6.3).
             Connection::Connecting => self.connect(),
-            Connection::Close if linked => match sight.state.last_connecting().map(|last| last + sight.quiet) {
-                Some(quiet_at) if sight.now < quiet_at => {
-                    self.stage = Stage::Resting;
-                    Next::Wait(quiet_at)
-                }
-                _ => self.connect(),
-            },
+            Connection::Close if linked => self.connect_once_quiet(sight),
             Connection::Close => self.proceed(sight),
         }
+    }
+
+    /// It drops and tries by itself: our `connect` has its turn when it was silent, and none if it never is.
+    fn connect_once_quiet(&mut self, sight: &Sight<'_>) -> Next {
+        let quiet_at = sight.state.last_connecting().map(|last| last + sight.quiet);
+        let Some(quiet_at) = quiet_at.filter(|at| sight.now < *at) else { return self.connect() };
+        let given_up_at = *self.quiet_by.get_or_insert(sight.now + sight.quiet + QUIET_COMES_IN);
+        if sight.now >= given_up_at {
+            let advice =
+                "Evolution tries to reach WhatsApp without a pause, and goes on by itself: look at its network.";
+            return Next::End(End::Unconfirmed(Note::new(reason::WHATSAPP_UNREACHABLE).with_advice(advice)));
+        }
+        self.stage = Stage::Resting;
+        Next::Wait(quiet_at.min(given_up_at))
     }
 
     fn create(&mut self, sight: &Sight<'_>) -> Next {
@@ -217,18 +233,22 @@ impl Connect {
 
     /// A new pairing, once it is safe.
     fn proceed(&mut self, sight: &Sight<'_>) -> Next {
-        match (sight.state.wipe_awaited(sight.now), &self.stage) {
-            (Some(until), Stage::AwaitingWipe) if sight.now < until => Next::Wait(until),
-            (Some(until), _) if sight.now < until => {
-                self.stage = Stage::AwaitingWipe;
-                Next::Tell(Act::AwaitingWipe)
-            }
-            (None, _) | (Some(_), Stage::WentOnUnwiped) => self.connect(),
-            (Some(_), _) => {
-                self.stage = Stage::WentOnUnwiped;
-                Next::Tell(Act::WentOnUnwiped)
-            }
+        let Some(until) = sight.state.wipe_awaited(sight.now) else { return self.connect() };
+        let (until, is_told) = match self.stage {
+            Stage::WentOnUnwiped => return self.connect(),
+            Stage::AwaitingWipe(until) => (until, true),
+            // The ending is dated by Evolution's clock, which may run ahead.
+            _ => (until.min(sight.now + WIPE_COMES_IN), false),
+        };
+        if sight.now >= until {
+            self.stage = Stage::WentOnUnwiped;
+            return Next::Tell(Act::WentOnUnwiped);
         }
+        if is_told {
+            return Next::Wait(until);
+        }
+        self.stage = Stage::AwaitingWipe(until);
+        Next::Tell(Act::AwaitingWipe)
     }
 
     fn connect(&mut self) -> Next {
