@@ -329,7 +329,7 @@ mod tests {
 
     async fn asked(store: &Store, kind: Kind, number: Option<&str>, due_at: Millis) {
         let wanted = [NewCommand { session_id: 1, kind, number: number.map(str::to_owned), due_at }];
-        order(&mut *store.turn().await.unwrap(), &wanted, NOW).await.unwrap();
+        order(&mut store.turn().await.unwrap(), &wanted, NOW).await.unwrap();
     }
 
     async fn claimed(store: &Store, now: Millis) -> Vec<Kind> {
@@ -409,7 +409,7 @@ mod tests {
             asked(&store, Kind::Reconnect, None, NOW).await;
             let [claimed] = &store.claim_commands(NOW, 9).await.unwrap()[..] else { panic!("one is due") };
             let ended = [Settled { command: claimed.id, end: End::Confirmed(None) }];
-            settle(&mut *store.turn().await.unwrap(), &ended, NOW).await.unwrap();
+            settle(&mut store.turn().await.unwrap(), &ended, NOW).await.unwrap();
         }
 
         let sql = "SELECT COUNT(*), MAX(id) FROM instance_commands";
