@@ -57,7 +57,8 @@ impl Instances {
         if self.store.instance_named(name).await?.is_some() || !self.store.quarantined(name, 0, 1).await?.is_empty() {
             return Ok(true);
         }
-        let Some(evolution) = &self.evolution else { return Ok(false) };
+        // Without Evolution nobody can tell, and its webhooks may come later.
+        let Some(evolution) = &self.evolution else { return Ok(true) };
         let found = evolution.connection(name).await.map_err(|failure| of_failure(&failure, self.clock.now()))?;
         Ok(found != Connection::Absent)
     }
