@@ -11,8 +11,8 @@ export async function signedIn(browser, gateway, token = gateway.adminToken) {
   const { page, faults } = await browser.open(gateway.url);
   await page.locator('#login input').fill(token);
   await page.locator('#login button[type=submit]').click();
-  await page.locator('#page:not([hidden])').waitFor();
-  // Before anybody is signed in, asking who it is gets a 401, which browsers write to the console.
+  await page.locator('.card:not(.bones), [data-role=empty]').first().waitFor();
+  // Until here a 401 says that nobody is signed in, and a 404 that a user has no connection: both are in the console.
   faults.length = 0;
   return { page, faults };
 }

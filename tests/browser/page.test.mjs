@@ -56,6 +56,9 @@ test('a page survives the death of its server: nothing lost, nothing twice, no r
   await page.locator('#live[data-live=stale]').waitFor();
   const pill = await page.locator('#live').textContent();
   const meanwhile = await texts(page, 'ana');
+  await page.setViewportSize({ width: 360, height: 740 });
+  const lastTool = await page.locator('#leave').boundingBox();
+  await page.setViewportSize({ width: 1280, height: 800 });
   await gateway.comeUp();
   let seq;
   for (const text of ['quatro', 'cinco', 'seis']) seq = await gateway.say('ana', text);
@@ -63,6 +66,7 @@ test('a page survives the death of its server: nothing lost, nothing twice, no r
   await page.locator('#live[data-live=on]').waitFor();
 
   assert.match(pill, /^Parado desde \d\d:\d\d$/);
+  assert.ok(lastTool.x + lastTool.width <= 360, 'on a phone the bar still holds all its tools');
   assert.deepEqual(meanwhile, ['um', 'dois', 'três'], 'what was known stays readable');
   assert.deepEqual(await texts(page, 'ana'), ['um', 'dois', 'três', 'quatro', 'cinco', 'seis']);
   assert.equal(await page.evaluate(() => globalThis.sameDocument), true);
