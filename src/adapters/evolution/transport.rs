@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use tracing::debug;
+use tracing::{debug, info, warn};
 use url::Url;
 
 use super::no_answer::SystemNames;
@@ -125,7 +125,23 @@ struct Underway<'a> {
 impl Drop for Underway<'_> {
     fn drop(&mut self) {
         let now = self.transport.clock.now();
-        self.transport.breaker().note(self.admission, self.said, now);
+        let mut breaker = self.transport.breaker();
+        let before = breaker.standing();
+        breaker.note(self.admission, self.said, now);
+        let after = breaker.standing();
+        drop(breaker);
+        log_change(before, after);
+    }
+}
+
+/// An outage is told once when it begins and once when it is over, not with every probe.
+fn log_change(before: Standing, after: Standing) {
+    match (before, after) {
+        (Standing::Closed, Standing::Open { until }) => {
+            warn!("Evolution failed repeatedly and is asked nothing until {until}; then one call tries");
+        }
+        (Standing::Open { .. } | Standing::Probing, Standing::Closed) => info!("Evolution answers again"),
+        _ => {}
     }
 }
 
