@@ -1,9 +1,11 @@
 //! The simulated Evolution alone, for tests and benchmarks in other processes: `PORT` and `KEY` choose where it listens
-//! and its global key. It prints its URL; `/simulator/…` on the same port controls it.
+//! and its global key, `VERSION` what it calls itself, `QUICK` (any value) makes WhatsApp answer at once, and `CODE_MS`
+//! says how long a code lives. It prints its URL; `/simulator/…` on the same port controls it.
 
 #![allow(clippy::print_stdout, reason = "an example that runs by itself")]
 
 use std::error::Error;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use zapgate::adapters::tasks::Tasks;
@@ -23,6 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if std::env::var_os("QUICK").is_some() {
         config.latencies = Latencies::quick();
+    }
+    if let Ok(ms) = std::env::var("CODE_MS") {
+        config.latencies.code_period = Duration::from_millis(ms.parse()?);
     }
     block_on(async {
         let stop = stop_signal()?;

@@ -156,6 +156,14 @@ impl Settings {
             }
             _ => {}
         }
+        if let Some(url) = &self.evolution.evolution_api_url
+            && url.scheme() == "http"
+            && !is_near(url)
+        {
+            found.warnings.push(String::from(
+                "EVOLUTION_API_URL: Evolution's key and everybody's messages cross the network in clear; use https",
+            ));
+        }
         if self.proof.webhook_auth == WebhookAuth::None {
             found
                 .warnings
@@ -214,12 +222,15 @@ impl Settings {
     }
 }
 
+/// Endings of names that no public DNS has: those of clouds' and clusters' own networks, and of a house's.
+const NEAR: [&str; 7] = [".localhost", ".internal", ".flycast", ".svc", ".local", ".lan", ".home.arpa"];
+
 /// Loopback, private or a name without a dot (a container's): not the open network.
 fn is_near(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
         Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-        Some(Host::Domain(name)) => name == "localhost" || !name.contains('.') || name.ends_with(".internal"),
+        Some(Host::Domain(name)) => !name.contains('.') || NEAR.iter().any(|ending| name.ends_with(ending)),
         None => false,
     }
 }

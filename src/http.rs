@@ -4,6 +4,7 @@
 pub mod api;
 pub mod assets;
 pub mod cors;
+pub mod document;
 pub mod door;
 pub mod extract;
 pub mod limits;
@@ -65,6 +66,7 @@ pub fn hardening() -> DefaultHeaders {
         (name = "aside", description = "Dead letters and quarantine"),
         (name = "operations", description = "Health and this document"),
     ),
+    components(schemas(problem::ProblemBody)),
     security(("bearer" = []))
 )]
 struct Document;
@@ -101,5 +103,6 @@ pub fn openapi_document(extras: Option<&Extras>) -> Result<String, serde_json::E
     let (_, mut document) = app.configure(|cfg| mount(cfg, extras)).split_for_parts();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    document::complete(&mut document);
     serde_json::to_string_pretty(&document)
 }

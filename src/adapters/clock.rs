@@ -10,6 +10,8 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     ahead_ms: Arc<AtomicI64>,
+    /// Whether a sleep is skipped, and the clock set forward by as much.
+    skips: bool,
 }
 
 impl Clock {
@@ -17,11 +19,30 @@ impl Clock {
         Self::default()
     }
 
+    /// A clock for tests, on which a sleep takes no time: it is [`Clock::ahead`] by as much afterwards.
+    pub fn skipping() -> Self {
+        Self { skips: true, ..Self::default() }
+    }
+
+    /// Waits.
+    pub async fn sleep(&self, pause: Duration) {
+        if self.skips {
+            self.advance(pause);
+        } else {
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// By how much it was set forward.
+    pub fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead_ms.load(Ordering::Relaxed).unsigned_abs())
+    }
+
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
     pub fn now(&self) -> Millis {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let real = Millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX));
-        real + Duration::from_millis(self.ahead_ms.load(Ordering::Relaxed).unsigned_abs())
+        real + self.ahead()
     }
 
     /// Sets this clock and its clones forward, so that a test need not wait for an expiry.

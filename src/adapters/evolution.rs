@@ -6,6 +6,9 @@ mod answers;
 mod config;
 mod messages;
 mod metrics;
+mod no_answer;
+mod request;
+mod sending;
 mod settings;
 mod transport;
 mod webhook;
@@ -18,9 +21,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 pub use self::config::EvolutionConfig;
-pub use self::messages::{Found, Media, Search, Sent, SentMedia};
+pub use self::messages::{Found, Number, Search, StoredMedia};
+use self::request::Request;
+pub use self::sending::{Contact, Content, Media, Message, Sent};
 pub use self::settings::{InstanceSettings, ProxySetting};
-use self::transport::{Request, Transport};
+use self::transport::Transport;
 pub use self::webhook::WebhookSetting;
 use crate::adapters::clock::Clock;
 use crate::domain::breaker::Standing;
@@ -163,7 +168,7 @@ impl Evolution {
     pub async fn row(&self, name: &InstanceName) -> Result<Option<Row>, Failure> {
         let request = Request::get(["instance", "fetchInstances"]).query("instanceName", name.as_str());
         match self.ask(request.within(READ * 2)).await {
-            Ok(answer) => Ok(wire::rows(answer)?.into_iter().find(|row| row.name == *name)),
+            Ok(answer) => Ok(wire::rows(&answer)?.into_iter().find(|row| row.name == *name)),
             Err(Failure::NoSuchInstance) => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -174,7 +179,7 @@ impl Evolution {
     /// # Errors
     /// [`Failure`].
     pub async fn rows(&self) -> Result<Vec<Row>, Failure> {
-        wire::rows(self.ask(Request::get(["instance", "fetchInstances"]).within(READ * 6).large()).await?)
+        wire::rows(&self.ask(Request::get(["instance", "fetchInstances"]).within(READ * 6).large()).await?)
     }
 
     /// Closes the socket and opens it again. `false` when nothing was done: it was `close` (§5.7).
@@ -183,7 +188,10 @@ impl Evolution {
     /// [`Failure`].
     pub async fn restart(&self, name: &InstanceName) -> Result<bool, Failure> {
         let request = Request::post(["instance", "restart", name.as_str()], json!({})).within(CONNECT);
-        Ok(self.ask(request).await?["error"] != Value::Bool(true))
+        match wire::connect_answer(&self.ask(request).await?)? {
+            ConnectAnswer::Failed => Ok(false),
+            ConnectAnswer::Open | ConnectAnswer::Pairing { .. } => Ok(true),
+        }
     }
 
     /// Unlinks the phone. Below 2.3.7 it kills the instance's incoming messages (§5.5): see [`Version::SAFE_LOGOUT`].
@@ -208,7 +216,7 @@ impl Evolution {
     /// [`Failure`].
     pub async fn webhook(&self, name: &InstanceName) -> Result<Option<WebhookSetting>, Failure> {
         let answer = self.ask(Request::get(["webhook", "find", name.as_str()]).within(READ)).await?;
-        Ok(WebhookSetting::found(&answer))
+        WebhookSetting::found(&answer)
     }
 
     /// Changes where an instance posts to, at once. It takes away `GROUPS_UPDATE`, which only `create` can subscribe.

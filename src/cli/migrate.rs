@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::client::Server;
 use super::{Failure, say};
 use crate::config::Settings;
+use crate::domain::ids::InstanceName;
 
 /// The settings that say where the server is and who asks.
 const SHOWN: [&str; 3] = ["host", "port", "admin_token"];
@@ -44,6 +45,11 @@ pub(super) async fn run(args: MigrateArgs) -> Result<(), Failure> {
     match args.what {
         What::Check => check(&server).await,
         What::Update => update(&server).await,
+        What::Migrate { instance, user: None, .. }
+            if InstanceName::parse(&instance).is_ok_and(|name| name.user().is_none()) =>
+        {
+            Err(Failure::Usage(vec![format!("`{instance}` does not tell whose it is: name its user with --user")]))
+        }
         What::Migrate { instance, user, org } => {
             let wanted = json!({"instanceName": instance, "userId": user, "organizationId": org});
             adopt(&server, &wanted).await.map_err(Failure::Failed)
@@ -64,7 +70,14 @@ async fn check(server: &Server) -> Result<(), Failure> {
     for one in &found {
         say(&line(one));
     }
-    say(&format!("{} without a user; `zapgate migrate update` adopts those named user_<id>", found.len()));
+    let named = found.iter().filter(|one| one["userId"].is_string()).count();
+    say(&format!("{} without a user", found.len()));
+    if named > 0 {
+        say(&format!("`zapgate migrate update` adopts the {named} named user_<id>"));
+    }
+    if named < found.len() {
+        say("`zapgate migrate migrate <instance> --user <id>` adopts one of another name");
+    }
     Ok(())
 }
 

@@ -30,7 +30,8 @@ pub enum Standing {
 /// Whether a call may be made, and as what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission {
-    probe: bool,
+    /// Which probe it is, if it is one.
+    probe: Option<u64>,
 }
 
 /// What a call said of the server.
@@ -50,11 +51,13 @@ pub struct Breaker {
     standing: Standing,
     /// When a probe is given up, so that another may be sent.
     probe_until: Millis,
+    /// How many probes there were: the last one is the one that counts.
+    probes: u64,
 }
 
 impl Breaker {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, failures: VecDeque::new(), standing: Standing::Closed, probe_until: Millis(i64::MIN) }
+        Self { rules, failures: VecDeque::new(), standing: Standing::Closed, probe_until: Millis(i64::MIN), probes: 0 }
     }
 
     /// Asks whether to call.
@@ -63,31 +66,39 @@ impl Breaker {
     /// When not before.
     pub fn admit(&mut self, now: Millis) -> Result<Admission, Millis> {
         match self.standing {
-            Standing::Closed => Ok(Admission { probe: false }),
-            Standing::Open { until } if now < until => Err(until),
-            Standing::Probing if now < self.probe_until => Err(self.probe_until),
+            Standing::Closed => Ok(Admission { probe: None }),
+            Standing::Open { until } if self.holds(until, now) => Err(until),
+            Standing::Probing if self.holds(self.probe_until, now) => Err(self.probe_until),
             Standing::Open { .. } | Standing::Probing => {
                 self.standing = Standing::Probing;
                 self.probe_until = now + self.rules.open;
-                Ok(Admission { probe: true })
+                self.probes += 1;
+                Ok(Admission { probe: Some(self.probes) })
             }
         }
     }
 
-    /// Notes what came of an admitted call. Calls begun before it opened say nothing about now.
+    /// Notes what came of an admitted call, be it that nobody waited for it. Calls begun before it opened say nothing
+    /// about now, and of a probe that was given up only a sound answer is news.
     pub fn note(&mut self, admission: Admission, outcome: Outcome, now: Millis) {
+        let is_probe = admission.probe == Some(self.probes);
         match (self.standing, outcome) {
-            (Standing::Probing, Outcome::Sound) if admission.probe => {
+            (Standing::Probing, Outcome::Sound) if admission.probe.is_some() => {
                 self.failures.clear();
                 self.standing = Standing::Closed;
             }
-            (Standing::Probing, Outcome::Outage) if admission.probe => self.open(now),
+            (Standing::Probing, Outcome::Outage) if is_probe => self.open(now),
             // Of no use as a probe: the next call is one.
-            (Standing::Probing, Outcome::Neither) if admission.probe => self.probe_until = now,
+            (Standing::Probing, Outcome::Neither) if is_probe => self.probe_until = now,
             (Standing::Closed, Outcome::Sound) => self.failures.clear(),
             (Standing::Closed, Outcome::Outage) => self.count(now),
             _ => {}
         }
+    }
+
+    /// Farther ahead than it ever waits is a clock that was set back.
+    fn holds(&self, until: Millis, now: Millis) -> bool {
+        now < until && until <= now + self.rules.open
     }
 
     pub fn standing(&self) -> Standing {
@@ -95,10 +106,9 @@ impl Breaker {
     }
 
     fn count(&mut self, now: Millis) {
+        let window = self.rules.window;
+        self.failures.retain(|at| *at <= now && now < *at + window);
         self.failures.push_back(now);
-        while self.failures.front().is_some_and(|first| *first + self.rules.window <= now) {
-            self.failures.pop_front();
-        }
         if self.failures.len() >= self.rules.failures.max(1) {
             self.open(now);
         }
@@ -167,6 +177,35 @@ mod tests {
         lost.admit(Millis(30_000)).unwrap();
         assert!(lost.admit(Millis(59_999)).is_err());
         assert!(lost.admit(Millis(60_000)).is_ok());
+    }
+
+    #[test]
+    fn a_probe_that_was_given_up_is_heard_only_if_it_brings_good_news() {
+        let mut breaker = failing(&[0, 0, 0, 0, 0]);
+        let old = breaker.admit(Millis(30_000)).unwrap();
+        breaker.admit(Millis(60_000)).unwrap();
+
+        breaker.note(old, Outcome::Neither, Millis(60_001));
+        assert!(breaker.admit(Millis(60_001)).is_err(), "its successor is on the way");
+        breaker.note(old, Outcome::Outage, Millis(60_002));
+        assert_eq!(breaker.standing(), Standing::Probing);
+
+        breaker.note(old, Outcome::Sound, Millis(60_003));
+        assert_eq!(breaker.standing(), Standing::Closed);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_an_hour_keeps_nobody_out_for_an_hour() {
+        let now = Millis(-3_600_000);
+        let mut open = failing(&[0, 0, 0, 0, 0]);
+        let mut probing = failing(&[0, 0, 0, 0, 0]);
+        probing.admit(Millis(30_000)).unwrap();
+        let mut nearly = failing(&[0, 0, 0, 0]);
+
+        call(&mut nearly, now.0, Outcome::Outage);
+
+        assert!(open.admit(now).is_ok() && probing.admit(now).is_ok());
+        assert_eq!(nearly.standing(), Standing::Closed);
     }
 
     #[test]

@@ -206,9 +206,7 @@ impl Failure {
             Self::LicenceRequired => {
                 "Activate this Evolution API server (its /manager page shows how), then connect again.".to_owned()
             }
-            Self::NoSuchRoute(_) => {
-                "Use Evolution API 2.3 or later, and the server's base URL without a path.".to_owned()
-            }
+            Self::NoSuchRoute(_) => "Use Evolution API 2.3 or later, and its base URL as EVOLUTION_API_URL.".to_owned(),
             Self::Redirected => {
                 "Set EVOLUTION_API_URL to the address that answers itself (often https:// instead of http://)."
                     .to_owned()

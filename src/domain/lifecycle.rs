@@ -171,11 +171,11 @@ pub fn step(state: &State, input: &Input, emitted: Millis, now: Millis) -> (Stat
         Input::Tick => {}
         webhook => next.own.hear(webhook),
     }
-    let stands = Seen::of(next.facts.view(now));
+    let stands = next.stands(now);
     let notice = match input {
         Input::Own(Act::FoundWiped) if !state.own.is_wiped() => Some(Notice::Wiped),
         Input::Own(Act::Scanned) if state.own != next.own => Some(Notice::ActionRequired),
-        _ if next.own.is_ending() => None,
+        _ if next.own.is_ending() || next.facts.is_unexplained(now) => None,
         _ => notice(state.facts.is_linked(), &state.last_stood(now), &stands),
     };
     let order = next.looks_closer(input, emitted, now).then_some(Action::Order(Kind::Check, WIPE_TAKES));
@@ -203,8 +203,14 @@ impl State {
         self.seen.clone().unwrap_or_else(|| Seen::of(self.view(now)))
     }
 
+    /// By the facts alone, as people can be told of it.
+    fn stands(&self, now: Millis) -> Seen {
+        let facts = &self.facts;
+        Seen::of(if facts.is_unexplained(now) { facts.before_unexplained().view(now) } else { facts.view(now) })
+    }
+
     fn last_stood(&self, now: Millis) -> Seen {
-        self.stood.clone().unwrap_or_else(|| Seen::of(self.facts.view(now)))
+        self.stood.clone().unwrap_or_else(|| self.stands(now))
     }
 
     /// Until when a new pairing should wait for the `logout.instance` of an earlier ending: answered late, it would wipe

@@ -132,7 +132,7 @@ impl Procedure {
             Kind::Connect | Kind::Reconnect => Self::Connect(Connect::new(order)),
             Kind::Unlink => Self::Unlink(Unlink::new(order)),
             Kind::Remove => Self::Remove(order, Deletion::default()),
-            Kind::Check => Self::Check(Check::default()),
+            Kind::Check => Self::Check(Check::new(order)),
         }
     }
 
@@ -165,13 +165,19 @@ const PERSISTS_FOR: Duration = Duration::from_hours(1);
 /// Between two tries: doubled from the first to the last of these.
 const TRIES_APART: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(5));
 
-/// A command that nobody waits for goes through an outage; everything else ends it.
+/// A command that nobody waits for goes through an outage; everything else ends it. One that was not even tried, since
+/// the breaker is open, has its turn as soon as that lets somebody through: it must not wait ever longer for what was
+/// no failure of its own.
 fn put_off(order: &Order, failure: &Failure, now: Millis) -> End {
     let persists = failure.blame() == Blame::Outage && now < order.asked_at + PERSISTS_FOR;
     if !persists {
         return End::Unconfirmed(note_of(failure));
     }
-    End::Later(now + apart(order.attempts), Some(note_of(failure)))
+    let due = match failure {
+        Failure::BreakerOpen { until } => *until,
+        _ => now + apart(order.attempts),
+    };
+    End::Later(due, Some(note_of(failure)))
 }
 
 fn apart(attempts: u32) -> Duration {

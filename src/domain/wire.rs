@@ -14,7 +14,9 @@ use super::words;
 pub struct InstanceJson {
     pub id: Uuid,
     pub session_id: i64,
+    #[schema(example = "user_ana")]
     pub instance_name: String,
+    #[schema(example = "ana")]
     pub user_id: String,
     pub organization_id: Option<String>,
     pub status: Status,
@@ -24,12 +26,16 @@ pub struct InstanceJson {
     pub status_text: StatusTextJson,
     pub is_connected: bool,
     /// Digits with country code.
+    #[schema(example = "5511900000001")]
     pub phone_number: Option<String>,
     pub profile_name: Option<String>,
     pub device_name: Option<String>,
     /// A `data:image/png` URI, only while it can be scanned and never for an organisation.
+    #[schema(example = "data:image/png;base64,…")]
     pub qr_code: Option<String>,
+    #[schema(example = "2026-11-21T07:40:54.621Z")]
     pub qr_expires_at: Option<String>,
+    #[schema(example = "PPSA7ZQ5")]
     pub pairing_code: Option<String>,
     pub health: HealthJson,
     pub auto_reconnect: bool,
@@ -39,8 +45,10 @@ pub struct InstanceJson {
     pub proxy_enabled: bool,
     /// Credentials masked.
     pub proxy_url: Option<String>,
+    #[schema(example = "2026-11-21T07:40:09.621Z")]
     pub created_at: String,
     pub connected_at: Option<String>,
+    #[schema(example = "2026-11-21T07:40:09.621Z")]
     pub updated_at: String,
 }
 

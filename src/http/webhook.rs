@@ -3,13 +3,15 @@
 
 mod body;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, post};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Response};
+use utoipa::{IntoResponses, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::body::{Allowance, Body};
@@ -79,6 +81,24 @@ impl From<Verdict> for Answer {
     }
 }
 
+/// How each of the routes below refuses, for the `OpenAPI` document.
+struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let all = [
+            ("400", "not JSON, no event, or no instance"),
+            ("401", "no valid proof, or of another instance"),
+            ("408", "the body did not arrive whole and in time; send again"),
+            ("413", "too large"),
+            ("415", "not `application/json`, or compressed"),
+            ("422", "an ending that could not be committed and must not be sent again"),
+            ("503", "could not commit now; send again after `Retry-After`"),
+        ];
+        all.into_iter().map(|(status, why)| (status.to_owned(), RefOr::T(Response::new(why)))).collect()
+    }
+}
+
 /// One route per path of INTERFACE §3, each also with the segment that Evolution's `byEvents` appends.
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(of_user).service(of_user_by_event);
@@ -91,11 +111,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// What `connect` registers at Evolution. The proof is checked before the body is read.
 #[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses(
     (status = 200, body = Answer, description = "committed durably, or seen before, folded, quarantined"),
-    (status = 401, description = "no valid proof, or of another instance"),
-    (status = 408, description = "the body did not arrive whole and in time; send again"),
-    (status = 413), (status = 415),
-    (status = 422, description = "an ending that could not be committed and must not be sent again"),
-    (status = 503, description = "could not commit now; send again")))]
+    Refusals))]
 #[post("/api/webhook/user/{user_id}")]
 async fn of_user(
     request: HttpRequest,
@@ -107,7 +123,7 @@ async fn of_user(
 }
 
 /// Webhook of one user's instance, by event
-#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
+#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer), Refusals))]
 #[post("/api/webhook/user/{user_id}/{event}")]
 async fn of_user_by_event(
     request: HttpRequest,
@@ -122,7 +138,7 @@ async fn of_user_by_event(
 ///
 /// For webhooks set by hand. A body over 1 MiB needs the undivided secret here, or `/api/webhook/user/{userId}`: who
 /// sends it with the key of one instance is known only once it is read.
-#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
+#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer), Refusals))]
 #[post("/api/webhook/evolution")]
 async fn evolution(
     request: HttpRequest,
@@ -133,7 +149,7 @@ async fn evolution(
 }
 
 /// Webhook of any instance, by event
-#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer)))]
+#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer), Refusals))]
 #[post("/api/webhook/evolution/{event}")]
 async fn evolution_by_event(
     request: HttpRequest,
@@ -146,7 +162,7 @@ async fn evolution_by_event(
 /// Webhook of any instance, under source 004's first name for it
 ///
 /// As `/api/webhook/evolution`: a body over 1 MiB needs the undivided secret, or `/api/webhook/user/{userId}`.
-#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer)))]
+#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, responses((status = 200, body = Answer), Refusals))]
 #[post("/api/webhook/whatsapp")]
 async fn whatsapp(
     request: HttpRequest,
@@ -157,7 +173,7 @@ async fn whatsapp(
 }
 
 /// Webhook of any instance, under source 004's first name for it, by event
-#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer)))]
+#[utoipa::path(tag = "webhooks", request_body = serde_json::Value, params(("event" = String, Path)), responses((status = 200, body = Answer), Refusals))]
 #[post("/api/webhook/whatsapp/{event}")]
 async fn whatsapp_by_event(
     request: HttpRequest,

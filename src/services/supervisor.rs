@@ -3,6 +3,7 @@
 
 mod calls;
 mod news;
+mod room;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +12,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, warn};
 
 use self::calls::Calls;
 pub use self::news::News;
+use self::room::{Place, Room};
 use super::ingest::proof::Proofs;
 use super::ingest::{Announcement, Ingest};
 use crate::adapters::bus::Committed;
@@ -57,21 +59,26 @@ pub struct Registration {
 impl Registration {
     fn webhook_of(&self, user: &UserId, instance: &InstanceName) -> WebhookSetting {
         let jwt_key = self.proofs.key_for(instance).unwrap_or_default();
-        WebhookSetting::new(format!("{}/api/webhook/user/{user}", self.base), jwt_key)
+        let path = match user.as_str() {
+            // No URL has such a segment, escaped or not: their webhooks are known by the instance they name.
+            "." | ".." => String::from("evolution"),
+            user => format!("user/{user}"),
+        };
+        WebhookSetting::new(format!("{}/api/webhook/{path}", self.base), jwt_key)
     }
 }
 
-/// Commands carried out side by side.
-const AT_ONCE: usize = 32;
 /// Between two looks for what is due, when nobody says that something is.
 const EVERY: Duration = Duration::from_secs(1);
+/// By how much a clock must go back to count as set back: corrections of milliseconds are everyday.
+const SET_BACK_MS: i64 = 5_000;
 /// Steps of one command; a procedure that takes more goes in circles.
 const MOST_STEPS: u32 = 2_000;
 /// After a command that could not be carried out to its end for a reason of ours.
 const AFTER_FAULT: Duration = Duration::from_secs(10);
 
-/// A command, and its place among those carried out side by side.
-type Begun = (Claimed, OwnedSemaphorePermit);
+/// A command, and its place among those under way.
+type Begun = (Claimed, Place);
 
 /// The one loop that acts at Evolution.
 #[derive(Debug)]
@@ -95,17 +102,16 @@ impl Supervisor {
     /// the store must not wait for the other to be done with it.
     async fn work(&self) {
         self.reopen().await;
-        let (sender, claimed) = mpsc::channel(AT_ONCE);
+        let (sender, claimed) = mpsc::channel(room::AT_ONCE);
         tokio::join!(self.claim_all(sender), self.carry_out_all(claimed));
     }
 
     async fn claim_all(&self, sender: mpsc::Sender<Begun>) {
-        let room = Arc::new(Semaphore::new(AT_ONCE));
+        let room = Room::default();
         loop {
             self.order_checks().await;
-            for claimed in self.claim(room.available_permits()).await {
-                // There was room for all of them, and nobody else takes any.
-                let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+            for claimed in self.claim(room.left()).await {
+                let place = room.place().await;
                 if sender.send((claimed, place)).await.is_err() {
                     return;
                 }
@@ -122,8 +128,7 @@ impl Supervisor {
         loop {
             tokio::select! {
                 Some((claimed, place)) = claimed.recv() => running.push(async move {
-                    self.carry_out(claimed).await;
-                    drop(place);
+                    self.carry_out(claimed, place).await;
                     // What waited for its instance, or for its place, may begin.
                     self.news.order();
                 }),
@@ -144,11 +149,15 @@ impl Supervisor {
         }
     }
 
+    /// Nothing is claimed before: what the last run left would hold up its instances for ever.
     async fn reopen(&self) {
-        match self.store.reopen_commands().await {
-            Ok(0) => {}
-            Ok(left) => info!(commands = left, "{left} commands of the last run are begun again"),
-            Err(e) => warn!("commands of the last run could not be opened again: {e}"),
+        loop {
+            match self.store.reopen_commands().await {
+                Ok(0) => return,
+                Ok(left) => return info!(commands = left, "{left} commands of the last run are begun again"),
+                Err(e) => warn!("commands of the last run could not be opened again and will be: {e}"),
+            }
+            tokio::time::sleep(EVERY).await;
         }
     }
 
@@ -164,11 +173,11 @@ impl Supervisor {
     }
 
     /// One command from its beginning to its end, whatever happens.
-    async fn carry_out(&self, claimed: Claimed) {
+    async fn carry_out(&self, claimed: Claimed, place: Place) {
         let (instance, kind) = (claimed.instance.clone(), claimed.kind);
         let span = debug_span!("command", instance.name = %instance, command.kind = kind.as_str());
         async {
-            let end = self.proceed(&claimed).await.unwrap_or_else(|e| {
+            let end = self.proceed(&claimed, place).await.unwrap_or_else(|e| {
                 warn!(instance.name = %instance, "`{}` of `{instance}` is put off: {e}", kind.as_str());
                 End::Later(self.clock.now() + AFTER_FAULT, None)
             });
@@ -180,7 +189,7 @@ impl Supervisor {
     }
 
     /// Steps through the procedure. `Err` is a fault of our own store.
-    async fn proceed(&self, claimed: &Claimed) -> Result<End, Error> {
+    async fn proceed(&self, claimed: &Claimed, mut place: Place) -> Result<End, Error> {
         let mut follower = self.news.follow(&claimed.instance);
         let webhook = self.registration.webhook_of(&claimed.user, &claimed.instance);
         let mut calls = Calls::new(&self.evolution, claimed, webhook);
@@ -203,7 +212,13 @@ impl Supervisor {
                     Heard::Told
                 }
                 Next::Wait(until) => {
-                    self.wait(until, &mut follower).await;
+                    place.leave();
+                    self.news.order();
+                    if !self.wait(until, &mut follower).await {
+                        return Ok(End::Later(self.clock.now(), None));
+                    }
+                    // Before it decides, which must be on what is true when it calls.
+                    place.take_again().await;
                     Heard::Woken
                 }
                 Next::End(end) => return Ok(end),
@@ -216,14 +231,19 @@ impl Supervisor {
         self.store.state_of(instance).await.map(Option::unwrap_or_default)
     }
 
-    /// Until then, or until something about the instance is stored.
-    async fn wait(&self, until: Millis, follower: &mut watch::Receiver<()>) {
+    /// Until then, or until something about the instance is stored. `false` when the clock was set back meanwhile: every
+    /// deadline of the command is too far away now, so that it is to be begun again.
+    async fn wait(&self, until: Millis, follower: &mut watch::Receiver<()>) -> bool {
+        let whole = until.since(self.clock.now());
         loop {
             let left = until.since(self.clock.now());
-            let Ok(left @ 1..) = u64::try_from(left) else { return };
+            if left > whole.saturating_add(SET_BACK_MS) {
+                return false;
+            }
+            let Ok(left @ 1..) = u64::try_from(left) else { return true };
             tokio::select! {
                 // An error is a registry that is gone: the time still counts.
-                Ok(()) = follower.changed() => return,
+                Ok(()) = follower.changed() => return true,
                 () = tokio::time::sleep(Duration::from_millis(left).min(EVERY)) => {}
             }
         }
@@ -255,8 +275,13 @@ fn log(instance: &InstanceName, claimed: &Claimed, end: &End) {
             let code = note.code.as_str();
             warn!(instance.name = %instance, attempt, reason = code, "`{kind}` of `{instance}` is not confirmed: {code} {advice}");
         }
-        End::Later(due, _) => {
+        End::Later(due, None) => {
             info!(instance.name = %instance, attempt, "`{kind}` of `{instance}` goes on at {due}");
+        }
+        End::Later(due, Some(note)) => {
+            let advice = note.advice.as_deref().unwrap_or("");
+            let code = note.code.as_str();
+            warn!(instance.name = %instance, attempt, reason = code, "`{kind}` of `{instance}` is tried again at {due}: {code} {advice}");
         }
     }
 }

@@ -16,11 +16,11 @@ use super::lives::phone_of;
 use super::{Message, Phone, Simulator};
 use crate::domain::error::Error;
 use crate::http::extract::{Admin, OptionalBody};
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 
 /// How long the network is away, and how long another server fights for the session.
 const DROP: Duration = Duration::from_secs(15);
-const CONFLICT: Duration = Duration::from_secs(30);
+const CONFLICT: Duration = Duration::from_secs(15);
 /// How long Evolution is away unless said otherwise, and at most, in seconds.
 const DOWN_S: u32 = 60;
 const LONGEST_DOWN_S: u32 = 600;
@@ -88,7 +88,7 @@ async fn state(_: Admin, demo: Data<Demo>) -> Json<DemoState> {
 
 /// Scan the code that is shown
 #[utoipa::path(tag = "demo", params(("instance_name" = String, Path)), responses((status = 204), (status = 404),
-    (status = 409, body = ProblemBody, description = "no code is shown")))]
+    (status = 409, description = "no code is shown")))]
 #[post("/demo/phones/{instance_name}/scan")]
 async fn scan(_: Admin, name: Path<String>, demo: Data<Demo>) -> Result<HttpResponse, Problem> {
     demo.act(&name, |simulator| simulator.scan(&name, phone_of(&name)))
@@ -105,7 +105,7 @@ struct Written {
 
 /// Somebody writes
 #[utoipa::path(tag = "demo", params(("instance_name" = String, Path)), request_body = Written,
-    responses((status = 204), (status = 404), (status = 409, body = ProblemBody, description = "no phone is linked")))]
+    responses((status = 204), (status = 404), (status = 409, description = "no phone is linked")))]
 #[post("/demo/phones/{instance_name}/message")]
 async fn message(
     _: Admin,
@@ -120,7 +120,7 @@ async fn message(
 
 /// The phone's connection goes and comes
 #[utoipa::path(tag = "demo", params(("instance_name" = String, Path)), responses((status = 204), (status = 404),
-    (status = 409, body = ProblemBody, description = "nothing is connected")))]
+    (status = 409, description = "nothing is connected")))]
 #[post("/demo/phones/{instance_name}/drop")]
 async fn drop_connection(_: Admin, name: Path<String>, demo: Data<Demo>) -> Result<HttpResponse, Problem> {
     demo.act(&name, |simulator| simulator.linked(&name).is_some() && simulator.drop_for(&name, DROP))
@@ -128,7 +128,7 @@ async fn drop_connection(_: Admin, name: Path<String>, demo: Data<Demo>) -> Resu
 
 /// The owner removes the device on the phone
 #[utoipa::path(tag = "demo", params(("instance_name" = String, Path)), responses((status = 204), (status = 404),
-    (status = 409, body = ProblemBody, description = "no phone is linked")))]
+    (status = 409, description = "no phone is linked")))]
 #[post("/demo/phones/{instance_name}/remove-device")]
 async fn remove_device(_: Admin, name: Path<String>, demo: Data<Demo>) -> Result<HttpResponse, Problem> {
     demo.act(&name, |simulator| simulator.remove_device(&name))
@@ -136,7 +136,7 @@ async fn remove_device(_: Admin, name: Path<String>, demo: Data<Demo>) -> Result
 
 /// WhatsApp bans the account
 #[utoipa::path(tag = "demo", params(("instance_name" = String, Path)), responses((status = 204), (status = 404),
-    (status = 409, body = ProblemBody, description = "no phone is linked")))]
+    (status = 409, description = "no phone is linked")))]
 #[post("/demo/phones/{instance_name}/ban")]
 async fn ban(_: Admin, name: Path<String>, demo: Data<Demo>) -> Result<HttpResponse, Problem> {
     demo.act(&name, |simulator| simulator.end(&name, 403))
@@ -144,7 +144,7 @@ async fn ban(_: Admin, name: Path<String>, demo: Data<Demo>) -> Result<HttpRespo
 
 /// Another server uses the same session
 #[utoipa::path(tag = "demo", params(("instance_name" = String, Path)), responses((status = 204), (status = 404),
-    (status = 409, body = ProblemBody, description = "nothing is connected")))]
+    (status = 409, description = "nothing is connected")))]
 #[post("/demo/phones/{instance_name}/conflict")]
 async fn conflict(_: Admin, name: Path<String>, demo: Data<Demo>) -> Result<HttpResponse, Problem> {
     demo.act(&name, |simulator| simulator.conflict_for(&name, CONFLICT))

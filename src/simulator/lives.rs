@@ -91,7 +91,8 @@ fn instance_of(user: &SampleUser) -> anyhow::Result<InstanceName> {
 /// Lives all lives until `stop`.
 pub async fn live(demo: Demo, saas: Saas, stop: CancellationToken) {
     let lives = USERS.iter().enumerate().map(|(place, user)| one(&demo, &saas, user, place));
-    let everything = async { tokio::join!(futures_util::future::join_all(lives), talk_everywhere(&demo.simulator)) };
+    let everything =
+        async { tokio::join!(futures_util::future::join_all(lives), talk_everywhere(&demo.simulator, &saas.http)) };
     stop.run_until_cancelled(everything).await;
 }
 
@@ -132,7 +133,7 @@ async fn scan(demo: &Demo, name: &str, patience: u64) {
 }
 
 /// Talk for every phone that is linked, also those of later instances.
-async fn talk_everywhere(simulator: &Simulator) {
+async fn talk_everywhere(simulator: &Simulator, http: &reqwest::Client) {
     let mut talking = BTreeSet::new();
     let mut talks = FuturesUnordered::new();
     loop {
@@ -142,7 +143,7 @@ async fn talk_everywhere(simulator: &Simulator) {
                     .iter()
                     .position(|user| instance_of(user).is_ok_and(|instance| instance.as_str() == name))
                     .unwrap_or(talking.len());
-                talks.push(Talk::new(simulator, name, place).go_on());
+                talks.push(Talk::new(simulator, http.clone(), name, place).go_on());
             }
         }
         tokio::select! {
@@ -166,10 +167,10 @@ struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    fn new(simulator: &'a Simulator, instance: String, place: usize) -> Self {
+    fn new(simulator: &'a Simulator, http: reqwest::Client, instance: String, place: usize) -> Self {
         Self {
             simulator,
-            http: reqwest::Client::new(),
+            http,
             instance,
             turns: talk::of(place).iter().cycle(),
             said: HashMap::new(),

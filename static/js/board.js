@@ -215,7 +215,7 @@ export class Board {
   #summary(cards) {
     const up = cards.filter((card) => card.status === 'connected').length;
     const need = cards.filter((card) => needsPerson(card.status, card.reason)).length;
-    const parts = [t(up === 1 ? 'sumOne' : 'sum', { up: number(up), all: number(cards.length) })];
+    const parts = [t(up === 1 || cards.length === 1 ? 'sumOne' : 'sum', { up: number(up), all: number(cards.length) })];
     if (need) parts.push(t(need === 1 ? 'sumNeed' : 'sumNeeds', { n: number(need) }));
     if (this.#more) parts.push(t('more', { n: number(cards.length) }));
     return parts.join(' · ');

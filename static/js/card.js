@@ -59,9 +59,9 @@ export class Card {
       'article',
       { class: 'card', 'data-user': this.user, 'aria-label': this.user },
       h('header', null, tile, names, this.#menu.el, state, reason, issues),
+      this.#phone?.el,
       this.#stage.el,
       this.stream.el,
-      this.#phone?.el,
       h('footer', null, line, mend, this.tape.el, seq),
     );
     this.live = new LiveChannel(

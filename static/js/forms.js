@@ -20,19 +20,24 @@ export function ask(dialog, id, question) {
     submit.ariaDisabled = sending || !fits(value()) ? 'true' : null;
   };
 
+  const blame = (words) => {
+    fault.textContent = words;
+    if (field) field.ariaInvalid = words ? 'true' : null;
+  };
+
   async function onsubmit(event) {
     event.preventDefault();
     if (submit.ariaDisabled) return;
     sending = true;
     weigh();
     submit.textContent = busy;
-    fault.textContent = '';
+    blame('');
     try {
       const then = await send(value());
       dialog.close();
       then?.();
     } catch (error) {
-      fault.textContent = error.message;
+      blame(error.message);
       (field ?? submit).focus();
     } finally {
       sending = false;

@@ -17,6 +17,7 @@ export class Menu {
     this.#button = h('button', { class: 'tool', type: 'button', popovertarget: id, 'data-role': 'menu' }, icon);
     this.#list.addEventListener('toggle', ({ newState }) => {
       if (newState === 'open') this.#opened();
+      else delete this.#list.dataset.placed;
     });
     this.#list.addEventListener('keydown', (event) => this.#move(event));
     this.el = h('span', { class: 'menuplace' }, this.#button, this.#list);
@@ -52,6 +53,7 @@ export class Menu {
     const below = at.bottom + 4 + height <= innerHeight;
     this.#list.style.top = `${below ? at.bottom + 4 : Math.max(4, at.top - 4 - height)}px`;
     this.#list.style.left = `${Math.min(Math.max(8, at.right - width), innerWidth - width - 8)}px`;
+    this.#list.dataset.placed = ''; // shown from here on: the event may come a frame after the opening
     this.#list.querySelector('button')?.focus();
     addEventListener('scroll', () => this.#list.hidePopover(), { once: true, passive: true });
   }

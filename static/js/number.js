@@ -54,6 +54,7 @@ export class NumberForm {
 
   say(words) {
     this.#fault.textContent = words;
+    this.#field.ariaInvalid = words ? 'true' : null;
   }
 
   async #go(event) {

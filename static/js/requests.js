@@ -1,7 +1,7 @@
 // What the dashboard asks about a connection, with refusals told in words: an operator hears what exactly is wrong and
 // what to change, a user only what it means to them.
 import { api, Problem } from './api.js';
-import { problem } from './words.js';
+import { lang, problem } from './words.js';
 
 /** Problems whose `detail` tells an operator what to do. */
 const ADVISING = ['evolution_unreachable', 'evolution_refused', 'evolution_not_configured', 'bad_input'];
@@ -13,6 +13,13 @@ export async function ask(act, { user, isOperator, number, signIn }) {
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (error.status === 401) signIn();
-    throw new Error((isOperator && ADVISING.includes(error.code) && error.detail) || problem(error.code));
+    throw new Error(told(error, isOperator));
   }
+}
+
+/** What to do is told in English; who reads Portuguese is first told in that what has happened. */
+function told({ code, detail }, isOperator) {
+  const advice = isOperator && ADVISING.includes(code) && detail;
+  if (!advice) return problem(code);
+  return lang() === 'en' ? advice : `${problem(code)} ${advice}`;
 }

@@ -1,15 +1,9 @@
 // The real program on a free port, and Evolution's side of it.
-import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
-const program = process.env.ZAPGATE_BIN ?? join(target, 'debug', 'zapgate');
+import { PROGRAMS, ended, freePort, root, run, until } from './process.mjs';
 
 /** A server on a folder and a port of its own, so that it can be killed and come back as the same one. */
 export class Gateway {
@@ -18,9 +12,12 @@ export class Gateway {
   #folder = mkdtempSync(join(tmpdir(), 'zapgate-browser-'));
   #child = null;
   #port;
+  #evolution = {};
 
-  static async start() {
+  /** `evolution`: the simulated one that it works with; without it what Evolution would do has to be posted. */
+  static async start({ evolution } = {}) {
     const gateway = new Gateway();
+    gateway.#evolution = evolution?.settings ?? {};
     gateway.#port = await freePort();
     await gateway.comeUp();
     return gateway;
@@ -31,7 +28,8 @@ export class Gateway {
   }
 
   async comeUp() {
-    this.#child = run(['serve'], {
+    this.#child = run(PROGRAMS.zapgate, ['serve'], {
+      ...this.#evolution,
       PORT: this.#port,
       DATABASE_URL: `sqlite://${join(this.#folder, 'zapgate.db')}`,
       ADMIN_TOKEN: this.adminToken,
@@ -59,6 +57,12 @@ export class Gateway {
   async linkFor(userId) {
     const { link } = await this.#ask('/api/tokens', { userId });
     return link;
+  }
+
+  /** What lets a user sign in. */
+  async tokenFor(userId) {
+    const { token } = await this.#ask('/api/tokens', { userId });
+    return token;
   }
 
   /** Ends the tokens that a user has. */
@@ -113,7 +117,7 @@ export class Demo {
   static async start() {
     const demo = new Demo();
     let printed = '';
-    demo.#child = run(['demo'], { PORT: await freePort(), RUST_LOG: 'warn' });
+    demo.#child = run(PROGRAMS.zapgate, ['demo'], { PORT: await freePort(), RUST_LOG: 'warn' });
     demo.#child.stdout.on('data', (text) => (printed += text));
     await until(() => /http\S+#login=\S+/.test(printed), 'the link to be printed');
     [demo.link] = printed.match(/http\S+#login=\S+/);
@@ -125,42 +129,5 @@ export class Demo {
   }
 }
 
-function run(args, env) {
-  if (!existsSync(program)) throw new Error(`${program} is not there: run \`cargo build\` first`);
-  const child = spawn(program, args, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
-  child.stdout.resume();
-  return child;
-}
-
-function ended(child, signal) {
-  if (child.exitCode !== null || child.signalCode !== null) return undefined;
-  return new Promise((resolve) => {
-    child.once('exit', resolve);
-    child.kill(signal);
-  });
-}
-
 const recorded = (name) =>
   JSON.parse(readFileSync(join(root, 'tests/data/evolution/webhooks', `${name}.json`), 'utf8')).request.body;
-
-async function until(holds, what) {
-  const end = Date.now() + 15_000;
-  while (
-    !(await Promise.resolve()
-      .then(holds)
-      .catch(() => false))
-  ) {
-    if (Date.now() > end) throw new Error(`waited 15 s for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { Browser } from './browser.mjs';
 import { Gateway } from './gateway.mjs';
 
-const BOUND = { timeout: 30_000 };
+const BOUND = { timeout: 60_000 };
 let browser;
 before(async () => {
   browser = await Browser.start();

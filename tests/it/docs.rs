@@ -6,8 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const READMES: [&str; 2] = ["README.md", "README.pt-BR.md"];
-const ALL: [&str; 6] =
-    ["README.md", "README.pt-BR.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
+const FRAMES: &str = "docs/FRAMES.md";
+const ALL: [&str; 9] = [
+    "README.md",
+    "README.pt-BR.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/EVOLUTION.md",
+    "docs/STATUS.md",
+    FRAMES,
+];
 /// Of a folder, where a path may begin that needs no other sign to be one.
 const ROOTS: [&str; 6] = ["src/", "tests/", "migrations/", "static/", "scripts/", "docs/"];
 
@@ -69,10 +79,39 @@ fn every_relative_link_leads_to_a_file() {
     let broken: Vec<String> = ALL
         .iter()
         .flat_map(|document| links_in(&read(document)).into_iter().map(move |link| format!("{document}: {link}")))
-        .filter(|named| !named.split_once(": ").is_some_and(|(_, link)| root().join(link).is_file()))
+        .filter(|named| {
+            !named.split_once(": ").is_some_and(|(from, to)| root().join(from).with_file_name(to).is_file())
+        })
         .collect();
 
     assert!(broken.is_empty(), "links to nothing: {broken:#?}");
+}
+
+#[test]
+fn every_frame_type_has_its_example_or_is_reserved() {
+    let types = frame_types_in_source();
+    assert!(types.len() > 15, "too few types found in src: {types:?}");
+
+    let page = read(FRAMES);
+    let is_told = |kind: &&String| {
+        // Of a family any member will do.
+        let end = if kind.ends_with('.') { "" } else { "\"" };
+        page.contains(&format!("{{\"type\":\"{kind}{end}")) || page.contains(&format!("| `{kind}` | – | reserved"))
+    };
+    let missing: Vec<_> = types.iter().filter(|kind| !is_told(kind)).collect();
+    assert!(missing.is_empty(), "{FRAMES} gives no example of {missing:?}");
+}
+
+#[test]
+fn the_table_of_notifications_lists_exactly_the_codes_that_exist() {
+    let real = notification_codes_in_source();
+    assert!(real.len() > 5, "too few codes found in src: {real:?}");
+
+    let page = read(FRAMES);
+    let section = after_each(&page, "## Notifications", '#').join("");
+    let listed: BTreeSet<String> =
+        after_each(&section, "\n| `", '`').into_iter().filter(|cell| cell != "code").collect();
+    assert_eq!(listed, real, "{FRAMES}'s table (left) and src (right) differ");
 }
 
 #[test]
@@ -130,6 +169,20 @@ fn defaults_of_help() -> Vec<(String, String)> {
         Some((arg.get_env()?.to_str()?.to_owned(), default))
     });
     known.collect()
+}
+
+/// What the table of types gives; of a family, which ends in a dot, how its members begin.
+fn frame_types_in_source() -> BTreeSet<String> {
+    let table = read("src/domain/frame/kinds.rs");
+    let found = ["=> \"", ".\", \""].into_iter().flat_map(|start| after_each(&table, start, '"'));
+    found.chain(["hello", "pong", "evolution."].map(str::to_owned)).collect()
+}
+
+/// The code stands after the level, or is named.
+fn notification_codes_in_source() -> BTreeSet<String> {
+    let words = read("src/domain/words.rs");
+    let starts = ["(\"info\", \"", "(\"warning\", \"", "(\"critical\", \"", " code: \""];
+    starts.iter().flat_map(|start| after_each(&words, start, '"')).collect()
 }
 
 fn in_backticks(text: &str) -> Vec<String> {

@@ -20,6 +20,7 @@ mod delivery;
 mod dependencies;
 mod docs;
 mod doors;
+mod evolution;
 mod flows;
 mod forms;
 mod full_disk;

@@ -1,12 +1,14 @@
 //! What an answer that is no success says: its error body comes in five forms (§6.1), and some in none.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::domain::evolution::Failure;
 
 /// Characters kept of Evolution's own words.
 const MAX_WORDS: usize = 300;
-/// Digits in a row that are taken for a phone number, and not repeated.
+/// More digits in a row are taken for a phone's number, of which nothing is repeated.
 const MAX_DIGITS: usize = 6;
 
 /// The body of a success.
@@ -16,63 +18,104 @@ pub(super) fn json(body: &[u8]) -> Result<Value, Failure> {
 
 /// Any other answer. `route` is named to people when the server does not know it.
 pub(super) fn failure(status: u16, body: &[u8], route: &str) -> Failure {
-    let json: Option<Value> = serde_json::from_slice(body).ok();
-    let words = json.as_ref().map(words).unwrap_or_default();
-    let has = |part: &str| words.contains(part);
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let said = Said::of(&body);
     match status {
         300..=399 => Failure::Redirected,
-        401 => Failure::KeyRefused,
-        503 if is_unlicensed(json.as_ref()) => Failure::LicenceRequired,
+        // Evolution 2.4 until it is activated (§9).
+        _ if body["code"] == "LICENSE_REQUIRED" => Failure::LicenceRequired,
         500.. => Failure::Down { status },
-        _ if json.is_none() => Failure::NotEvolution("it answers with an error that is not Evolution's"),
-        403 if has("already in use") => Failure::NameInUse,
-        404 if has("Cannot ") => Failure::NoSuchRoute(route.to_owned()),
-        404 if has("does not exist") || has("not found") => Failure::NoSuchInstance,
-        400 if has("\"exists\":false") => Failure::NotOnWhatsApp,
-        400 if has("is not connected") || has("undefined (reading 'id')") => Failure::NotConnected,
-        400 if has("Connection Closed") => Failure::ConnectionClosed,
-        400 if has("No sessions") => Failure::NoSignalSession,
-        _ if words.is_empty() => Failure::Rejected(format!("status {status}")),
-        _ => Failure::Rejected(shown(&words)),
+        _ if !body.is_object() => Failure::NotEvolution("it answers with an error that is not Evolution's"),
+        401 => Failure::KeyRefused,
+        403 if said.has("already in use") => Failure::NameInUse,
+        404 if said.begins("Cannot ") => Failure::NoSuchRoute(route.to_owned()),
+        404 if said.names_no_instance() => Failure::NoSuchInstance,
+        // Its own always say what was not found.
+        404 if said.texts.is_empty() => Failure::NotEvolution("it does not know the route, and is not Evolution"),
+        400 if said.is_not_on_whatsapp => Failure::NotOnWhatsApp,
+        400 if said.has("is not connected") || said.has("(reading 'id')") => Failure::NotConnected,
+        400 if said.has("Connection Closed") => Failure::ConnectionClosed,
+        400 if said.has("No sessions") => Failure::NoSignalSession,
+        _ if said.texts.is_empty() => Failure::Rejected(format!("status {status}")),
+        _ => Failure::Rejected(shown(&said.texts.join("; "))),
     }
 }
 
-/// Evolution 2.4 until it is activated (§9).
-fn is_unlicensed(body: Option<&Value>) -> bool {
-    body.is_some_and(|body| body["code"] == "LICENSE_REQUIRED")
-}
-
 /// `response.message` in any of its forms, or `message` without the wrapper, or nothing.
-fn words(body: &Value) -> String {
-    let message = match &body["response"]["message"] {
-        Value::Null => &body["message"],
-        message => message,
-    };
-    let mut words = Vec::new();
-    collect(message, &mut words);
-    words.join("; ")
+#[derive(Default)]
+struct Said<'a> {
+    texts: Vec<Cow<'a, str>>,
+    /// `{jid, exists: false, number}` was among them.
+    is_not_on_whatsapp: bool,
 }
 
-fn collect(message: &Value, words: &mut Vec<String>) {
-    match message {
-        Value::Null => {}
-        Value::String(text) => words.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, words)),
-        other => words.push(other.to_string()),
+impl<'a> Said<'a> {
+    fn of(body: &'a Value) -> Self {
+        let mut said = Self::default();
+        match &body["response"]["message"] {
+            Value::Null => said.collect(&body["message"]),
+            message => said.collect(message),
+        }
+        said
+    }
+
+    fn collect(&mut self, message: &'a Value) {
+        match message {
+            Value::Null => {}
+            Value::String(text) => self.texts.push(Cow::Borrowed(text)),
+            Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
+            other => {
+                self.is_not_on_whatsapp |= other["exists"] == Value::Bool(false);
+                self.texts.push(Cow::Owned(other.to_string()));
+            }
+        }
+    }
+
+    fn has(&self, part: &str) -> bool {
+        self.texts.iter().any(|text| text.contains(part))
+    }
+
+    fn begins(&self, with: &str) -> bool {
+        self.texts.iter().any(|text| text.starts_with(with))
+    }
+
+    /// `The "x" instance does not exist`, `Instance "x" not found`. Any other program's "not found" would have us take
+    /// an instance for gone.
+    fn names_no_instance(&self) -> bool {
+        self.texts.iter().any(|text| {
+            text.starts_with("The \"") && text.ends_with("instance does not exist")
+                || text.starts_with("Instance") && text.ends_with("not found")
+        })
     }
 }
 
 /// For people: short, on one line, and without what looks like a number of somebody's.
 fn shown(words: &str) -> String {
-    let mut shown = String::new();
-    let mut digits = 0;
-    for c in words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WORDS) {
-        digits = if c.is_ascii_digit() { digits + 1 } else { 0 };
-        match digits {
-            0..=MAX_DIGITS => shown.push(c),
-            _ if !shown.ends_with('…') => shown.push('…'),
-            _ => {}
+    let words: Vec<char> = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let runs = words.chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit());
+    let masked = runs.flat_map(|run| if run.len() > MAX_DIGITS { &['…'] } else { run });
+    masked.take(MAX_WORDS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_short_on_one_line_and_has_no_number(words in "[a-z0-9+ \\n()]{0,400}|[0-9]{0,400}|\\PC{0,400}") {
+            let shown = shown(&words);
+
+            let longest = shown.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+            prop_assert!(longest <= Some(MAX_DIGITS) && shown.chars().count() <= MAX_WORDS);
+            prop_assert!(!shown.contains(char::is_control));
+        }
+
+        #[test]
+        fn no_answer_is_too_odd_to_be_read(status in 300_u16..600, body in "[{}\\[\\]\",:a-z0-9]{0,60}|\\PC{0,60}") {
+            failure(status, body.as_bytes(), "instance/connect");
         }
     }
-    shown
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Evolution;
-use super::transport::Request;
+use super::request::Request;
+use super::wire::without_nulls;
 use crate::domain::evolution::Failure;
 use crate::domain::ids::InstanceName;
 
@@ -30,7 +31,7 @@ pub struct InstanceSettings {
 }
 
 /// The proxy an instance connects through.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct ProxySetting {
     pub enabled: bool,
     #[serde(default)]
@@ -49,8 +50,12 @@ impl Evolution {
     /// # Errors
     /// [`Failure`].
     pub async fn settings(&self, name: &InstanceName) -> Result<InstanceSettings, Failure> {
-        let answer = self.ask(Request::get(["settings", "find", name.as_str()])).await?;
-        serde_json::from_value(answer).map_err(|_| Failure::NotEvolution("its settings are unreadable"))
+        let found = match self.ask(Request::get(["settings", "find", name.as_str()])).await? {
+            // It was made before there were settings.
+            Value::Null => return Ok(InstanceSettings::default()),
+            found => without_nulls(found),
+        };
+        serde_json::from_value(found).map_err(|_| Failure::NotEvolution("its settings are unreadable"))
     }
 
     /// # Errors
@@ -67,9 +72,9 @@ impl Evolution {
     pub async fn proxy(&self, name: &InstanceName) -> Result<Option<ProxySetting>, Failure> {
         match self.ask(Request::get(["proxy", "find", name.as_str()])).await? {
             Value::Null => Ok(None),
-            found => {
-                serde_json::from_value(found).map(Some).map_err(|_| Failure::NotEvolution("its proxy is unreadable"))
-            }
+            found => serde_json::from_value(without_nulls(found))
+                .map(Some)
+                .map_err(|_| Failure::NotEvolution("its proxy is unreadable")),
         }
     }
 

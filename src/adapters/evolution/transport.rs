@@ -1,22 +1,22 @@
-//! One request to Evolution and its answer: address, time, size, repeats, breaker.
+//! One request to Evolution and its answer: time, size, repeats, breaker.
 
-use std::error::Error as _;
-use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use tracing::debug;
+use tracing::{debug, info, warn};
 use url::Url;
 
-use super::{EvolutionConfig, answers};
+use super::no_answer::SystemNames;
+use super::request::Request;
+use super::{EvolutionConfig, answers, no_answer};
 use crate::adapters::clock::Clock;
-use crate::domain::breaker::{Breaker, Outcome, Standing};
+use crate::domain::breaker::{Admission, Breaker, Outcome, Standing};
 use crate::domain::error::Error;
 use crate::domain::evolution::{Failure, NoAnswer};
 use crate::domain::retry::Retry;
@@ -25,110 +25,6 @@ use crate::domain::retry::Retry;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// Below the five seconds after which Evolution closes an idle connection (`Keep-Alive: timeout=5` in the recordings).
 const IDLE: Duration = Duration::from_secs(4);
-/// Largest answer read: status answers have some KiB, a code 15, an instance's row 2.
-const MAX_BYTES: usize = 2 << 20;
-/// The same for lists, messages and media.
-const MAX_LARGE_BYTES: usize = 96 << 20;
-
-/// A request, built of parts: nothing in it can lead anywhere else.
-#[derive(Clone)]
-pub(super) struct Request {
-    method: Method,
-    segments: Vec<String>,
-    query: Vec<(&'static str, String)>,
-    body: Option<Value>,
-    within: Duration,
-    max_bytes: usize,
-    is_harmless: bool,
-    is_counted: bool,
-}
-
-/// Names the route only: the rest may hold numbers, texts and keys.
-impl std::fmt::Debug for Request {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.method, self.route())
-    }
-}
-
-impl Request {
-    fn new(method: Method, segments: &[&str], body: Option<Value>, is_harmless: bool) -> Self {
-        Self {
-            method,
-            segments: segments.iter().map(|&segment| segment.to_owned()).collect(),
-            query: Vec::new(),
-            body,
-            within: Duration::from_secs(5),
-            max_bytes: MAX_BYTES,
-            is_harmless,
-            is_counted: true,
-        }
-    }
-
-    pub(super) fn get<const N: usize>(segments: [&str; N]) -> Self {
-        Self::new(Method::GET, &segments, None, true)
-    }
-
-    pub(super) fn post<const N: usize>(segments: [&str; N], body: Value) -> Self {
-        Self::new(Method::POST, &segments, Some(body), false)
-    }
-
-    pub(super) fn delete<const N: usize>(segments: [&str; N]) -> Self {
-        Self::new(Method::DELETE, &segments, None, false)
-    }
-
-    pub(super) fn query(mut self, name: &'static str, value: &str) -> Self {
-        self.query.push((name, value.to_owned()));
-        self
-    }
-
-    /// From the first byte sent to the last one read.
-    pub(super) fn within(self, within: Duration) -> Self {
-        Self { within, ..self }
-    }
-
-    /// Its answer may be large.
-    pub(super) fn large(self) -> Self {
-        Self { max_bytes: MAX_LARGE_BYTES, ..self }
-    }
-
-    /// It may be repeated whatever came of it.
-    pub(super) fn harmless(self) -> Self {
-        Self { is_harmless: true, ..self }
-    }
-
-    /// It may be repeated only if it certainly never left.
-    pub(super) fn once(self) -> Self {
-        Self { is_harmless: false, ..self }
-    }
-
-    /// A failure says nothing of the server: it may be of one instance, or of WhatsApp.
-    pub(super) fn uncounted(self) -> Self {
-        Self { is_counted: false, ..self }
-    }
-
-    /// For the log and for people: without the instance.
-    fn route(&self) -> String {
-        self.segments.iter().take(2).map(String::as_str).collect::<Vec<_>>().join("/")
-    }
-
-    /// Each part is one segment, whatever characters it has.
-    fn url(&self, base: &Url) -> Result<Url, Failure> {
-        // A URL knows no way to name these two, escaped or not.
-        if self.segments.iter().any(|segment| matches!(segment.as_str(), "." | "..")) {
-            return Err(Failure::Rejected("an instance can't be named `.` or `..`".to_owned()));
-        }
-        let mut url = base.clone();
-        url.path_segments_mut()
-            .map_err(|()| Failure::NotEvolution("its address can't have a path"))?
-            .pop_if_empty()
-            .extend(&self.segments);
-        if !self.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&self.query);
-        }
-        Ok(url)
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Transport {
     http: Client,
@@ -143,7 +39,10 @@ pub(super) struct Transport {
 impl Transport {
     pub(super) fn new(base: Url, key: SecretString, config: &EvolutionConfig, clock: Clock) -> Result<Self, Error> {
         let http = Client::builder()
+            // Nor through what HTTP_PROXY names: whoever is there would have the key.
+            .no_proxy()
             .redirect(Policy::none())
+            .dns_resolver(Arc::new(SystemNames))
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE)
             .user_agent(concat!("zapgate/", env!("CARGO_PKG_VERSION")))
@@ -165,32 +64,35 @@ impl Transport {
     /// The answer's body, of a success.
     pub(super) async fn ask_bytes(&self, request: &Request) -> Result<Bytes, Failure> {
         let url = request.url(&self.base)?;
+        let mut outcome = self.try_once(request, &url).await;
         for attempt in 1.. {
-            let failure = match self.try_once(request, &url).await {
-                Ok(body) => return Ok(body),
-                Err(failure) => failure,
-            };
-            let pause = self.retry.after(attempt).filter(|_| is_worth_repeating(request, &failure));
-            let Some(pause) = pause else { return Err(failure) };
+            let Err(failure) = &outcome else { break };
+            let pause = self.retry.after(attempt).filter(|_| is_worth_repeating(request, failure));
+            let Some(pause) = pause else { break };
             debug!(evolution.route = request.route(), attempt, "Evolution failed and is asked again: {failure}");
-            tokio::time::sleep(pause).await;
+            self.clock.sleep(pause).await;
+            match self.try_once(request, &url).await {
+                // It opened meanwhile. What this call met itself says more.
+                Err(Failure::BreakerOpen { .. }) => break,
+                next => outcome = next,
+            }
         }
-        Err(Failure::NotEvolution("it was asked too often"))
+        outcome
     }
 
     async fn try_once(&self, request: &Request, url: &Url) -> Result<Bytes, Failure> {
         let admitted = self.breaker().admit(self.clock.now());
         let admission = admitted.map_err(|until| Failure::BreakerOpen { until })?;
+        let mut underway = Underway { transport: self, admission, said: Outcome::Neither };
         let within = self.longest.map_or(request.within, |longest| longest.min(request.within));
         let outcome = match tokio::time::timeout(within, self.send(request, url)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::NoAnswer { how: NoAnswer::TimedOut, sent: true, cause: None }),
         };
-        let said = match &outcome {
+        underway.said = match &outcome {
             Ok(_) => Outcome::Sound,
             Err(failure) => says_of_server(failure, request.is_counted),
         };
-        self.breaker().note(admission, said, self.clock.now());
         outcome
     }
 
@@ -201,7 +103,7 @@ impl Transport {
         if let Some(body) = &request.body {
             sending = sending.json(body);
         }
-        let response = sending.send().await.map_err(no_answer)?;
+        let response = sending.send().await.map_err(no_answer::failure)?;
         let status = response.status();
         let body = read(response, request.max_bytes).await?;
         if status.is_success() { Ok(body) } else { Err(answers::failure(status.as_u16(), &body, &request.route())) }
@@ -212,11 +114,46 @@ impl Transport {
     }
 }
 
+/// A call that was let through. Whoever drops it in the middle has learnt nothing of the server: a probe that nobody
+/// waits for makes way for the next.
+struct Underway<'a> {
+    transport: &'a Transport,
+    admission: Admission,
+    said: Outcome,
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        let now = self.transport.clock.now();
+        let mut breaker = self.transport.breaker();
+        let before = breaker.standing();
+        breaker.note(self.admission, self.said, now);
+        let after = breaker.standing();
+        drop(breaker);
+        log_change(before, after);
+    }
+}
+
+/// An outage is told once when it begins and once when it is over, not with every probe.
+fn log_change(before: Standing, after: Standing) {
+    match (before, after) {
+        (Standing::Closed, Standing::Open { until }) => {
+            warn!("Evolution failed repeatedly and is asked nothing until {until}; then one call tries");
+        }
+        (Standing::Open { .. } | Standing::Probing, Standing::Closed) => info!("Evolution answers again"),
+        _ => {}
+    }
+}
+
 async fn read(mut response: Response, max_bytes: usize) -> Result<Bytes, Failure> {
+    const TOO_LARGE: Failure = Failure::NotEvolution("its answer is far too large");
+    if response.content_length().is_some_and(|announced| announced > max_bytes as u64) {
+        return Err(TOO_LARGE);
+    }
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+    while let Some(chunk) = response.chunk().await.map_err(no_answer::failure)? {
         if body.len() + chunk.len() > max_bytes {
-            return Err(Failure::NotEvolution("its answer is far too large"));
+            return Err(TOO_LARGE);
         }
         body.extend_from_slice(&chunk);
     }
@@ -233,53 +170,14 @@ fn is_worth_repeating(request: &Request, failure: &Failure) -> bool {
     }
 }
 
-/// A 500 is often about the one thing that was asked (§6.5), so that it counts neither way.
+/// What a failure says of the server. A certificate is a matter of configuration, and a 500 is often about the one thing
+/// that was asked (§6.5): these say nothing. Nobody there, or a proxy that says so, is true for every call.
 fn says_of_server(failure: &Failure, is_counted: bool) -> Outcome {
     match failure {
         Failure::NoAnswer { how: NoAnswer::Tls, .. } | Failure::Down { status: 500 } => Outcome::Neither,
+        Failure::NoAnswer { sent: false, .. } | Failure::Down { status: 502 | 503 } => Outcome::Outage,
         Failure::NoAnswer { .. } | Failure::Down { .. } if is_counted => Outcome::Outage,
         Failure::NoAnswer { .. } | Failure::Down { .. } | Failure::BreakerOpen { .. } => Outcome::Neither,
         _ => Outcome::Sound,
-    }
-}
-
-/// Why no answer came, from what lies at the bottom of the error.
-fn no_answer(error: reqwest::Error) -> Failure {
-    let never_left = error.is_connect();
-    let how = known_cause(&error).unwrap_or(match () {
-        () if error.is_timeout() => NoAnswer::TimedOut,
-        () if never_left => NoAnswer::Tls,
-        () => NoAnswer::Broken,
-    });
-    Failure::NoAnswer { how, sent: !never_left, cause: Some(error.without_url().into()) }
-}
-
-fn known_cause(error: &reqwest::Error) -> Option<NoAnswer> {
-    let mut next = error.source();
-    while let Some(cause) = next {
-        if cause.to_string().contains("dns error") {
-            return Some(NoAnswer::NameUnknown);
-        }
-        let how = cause.downcast_ref::<io::Error>().and_then(|cause| of_io(cause.kind()));
-        if how.is_some() {
-            return how;
-        }
-        next = cause.source();
-    }
-    None
-}
-
-const fn of_io(kind: io::ErrorKind) -> Option<NoAnswer> {
-    match kind {
-        io::ErrorKind::ConnectionRefused => Some(NoAnswer::Refused),
-        io::ErrorKind::TimedOut => Some(NoAnswer::TimedOut),
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown => {
-            Some(NoAnswer::Unreachable)
-        }
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::UnexpectedEof => Some(NoAnswer::Broken),
-        _ => None,
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use crate::domain::evolution::Failure;
+
 /// What this gateway subscribes (§2). Chats, contacts and history cost three more posts per message.
 const EVENTS: [&str; 16] = [
     "QRCODE_UPDATED",
@@ -56,7 +58,15 @@ impl WebhookSetting {
     }
 
     /// What `webhook/find` answered; `None` when nothing is posted.
-    pub(super) fn found(answer: &Value) -> Option<Self> {
+    pub(super) fn found(answer: &Value) -> Result<Option<Self>, Failure> {
+        match answer {
+            Value::Object(_) => Ok(Self::of_row(answer)),
+            Value::Null => Ok(None),
+            _ => Err(Failure::NotEvolution("its webhook is unreadable")),
+        }
+    }
+
+    fn of_row(answer: &Value) -> Option<Self> {
         if answer["enabled"] != Value::Bool(true) {
             return None;
         }

@@ -25,6 +25,9 @@ pub struct Facts {
     pub(super) cause: Option<At<Cause>>,
     /// `logout.instance`: the session can't come back.
     pub(super) wiped: Option<Millis>,
+    /// The newest `open` when a read found a fought-over session open: the fight up to there is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reclaimed: Option<Millis>,
     /// Each of the newest `open` that told it.
     pub(super) phone_number: Option<At<String>>,
     pub(super) profile_name: Option<At<String>>,
@@ -72,6 +75,7 @@ impl Facts {
         let newest = self.newest_heard();
         match act {
             Act::FoundOpen { phone_number, profile_name } => {
+                let was_fought_over = self.is_fought_over(now);
                 let at = match newest {
                     Some(_) if self.is_open() => self.opened.first().unwrap_or(now),
                     Some(newest) => Millis(newest.0.saturating_add(1)),
@@ -79,6 +83,9 @@ impl Facts {
                 };
                 let (phone_number, profile_name) = (phone_number.clone(), profile_name.clone());
                 self.learn(&Input::Opened { phone_number, profile_name }, at);
+                if was_fought_over {
+                    raise(&mut self.reclaimed, at);
+                }
             }
             Act::FoundAbsent => {
                 raise(&mut self.removed, newest.unwrap_or_default());

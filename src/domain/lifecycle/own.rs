@@ -97,10 +97,10 @@ impl Own {
 
     pub(super) fn act(&mut self, act: &Act, now: Millis) {
         match act {
+            // Asked again while it is under way, nothing begins.
+            Act::Began(kind) if self.doing.contains(kind) => {}
             Act::Began(kind) => {
-                if !self.doing.contains(kind) {
-                    self.doing.push(*kind);
-                }
+                self.doing.push(*kind);
                 if *kind != Kind::Check {
                     self.note = None;
                     self.scanned = false;

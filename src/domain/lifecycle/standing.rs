@@ -72,6 +72,9 @@ const FLAPPING: (usize, Duration) = (4, Duration::from_mins(5));
 const CONFLICT: (usize, Duration) = (6, Duration::from_mins(1));
 /// The three webhooks of one ending come within milliseconds (CONTRACT §5.6); their re-sends keep their emission.
 const SAME_ENDING: Duration = Duration::from_mins(1);
+/// `logout.instance` names no reason and may come first of the three (CONTRACT §5.6): so long the code is waited for
+/// before people are told what has ended, since it may as well be a ban.
+const CODE_FOLLOWS: Duration = Duration::from_secs(30);
 
 /// What was heard last. The order breaks ties of emission: a late `connecting` never undoes an `open`, and an ending
 /// follows what it ends.
@@ -119,14 +122,19 @@ impl Facts {
 
     /// The next moment at which time alone changes the standing.
     pub(super) fn changes_after(&self, now: Millis) -> Option<Millis> {
-        let today = self.standing(now);
+        let today = (self.standing(now), self.is_unexplained(now));
         let deadlines = [
+            self.ended.map(|at| at + CODE_FOLLOWS),
             self.first_connecting_since_open().map(|at| at + SILENT_FOR),
             self.connecting.first().map(|at| at + FINISHING_FOR),
             self.opened().map(|at| at + CONFLICT.1),
             self.opened().map(|at| at + FLAPPING.1),
         ];
-        deadlines.into_iter().flatten().filter(|at| *at > now && self.standing(*at) != today).min()
+        deadlines
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now && (self.standing(*at), self.is_unexplained(*at)) != today)
+            .min()
     }
 
     /// Whether a phone is linked as far as is known: it was open, and neither a final ending nor a new code came since.
@@ -158,7 +166,7 @@ impl Facts {
     fn while_open(&self, dropped: Option<Millis>, now: Millis) -> Standing {
         if dropped.is_some_and(|at| now >= at + SILENT_FOR) {
             (Status::Reconnecting, Some(reason::CONNECTION_LOST))
-        } else if self.opened_often(CONFLICT, now) {
+        } else if self.is_fought_over(now) {
             (Status::Conflict, Some(reason::OPENED_ELSEWHERE))
         } else if self.opened_often(FLAPPING, now) {
             (Status::Flapping, None)
@@ -183,6 +191,18 @@ impl Facts {
         self.connecting.first().filter(|at| self.lives(*at))
     }
 
+    /// The session has ended, and the webhooks that say how are still to come.
+    pub(super) fn is_unexplained(&self, now: Millis) -> bool {
+        let Some((ended, Sign::Ended)) = self.newest() else { return false };
+        now < ended + CODE_FOLLOWS && !self.is_removed() && self.is_wiped_by(ended) && self.code_of(ended).is_none()
+    }
+
+    /// What was known before an ending that nothing explains yet.
+    pub(super) fn before_unexplained(&self) -> Self {
+        let ended = self.code.as_ref().map(|code| code.at);
+        Self { ended, wiped: self.wiped.filter(|wiped| Some(*wiped) <= ended), ..self.clone() }
+    }
+
     /// A final ending whose `logout.instance` has not come. It counts beyond a removal, since the wipe goes by name.
     pub(super) fn unwiped_ending(&self) -> Option<Millis> {
         let ended = self.ended?;
@@ -198,13 +218,25 @@ impl Facts {
     }
 
     fn ending(&self, ended: Millis) -> Standing {
-        let of_it = |at: Millis| at + SAME_ENDING >= ended && Some(at) >= self.opened();
-        let code = self.code.as_ref().filter(|code| of_it(code.at)).map(|code| code.value);
-        let cause = self.cause.as_ref().filter(|cause| of_it(cause.at)).map(|cause| cause.value);
+        let code = self.code_of(ended);
+        let cause = self.cause.as_ref().filter(|cause| self.is_of(ended, cause.at)).map(|cause| cause.value);
         if code == Some(RESTART_REQUIRED) && self.qr().is_some_and(|qr| ended < qr.at + QR_PERIOD) {
             return (Status::Finishing, None);
         }
-        endings::standing(code, cause, self.wiped.is_some_and(of_it))
+        endings::standing(code, cause, self.is_wiped_by(ended))
+    }
+
+    /// Whether what was told at that instant is about this ending.
+    fn is_of(&self, ended: Millis, at: Millis) -> bool {
+        at + SAME_ENDING >= ended && Some(at) >= self.opened()
+    }
+
+    fn code_of(&self, ended: Millis) -> Option<u16> {
+        self.code.as_ref().filter(|code| self.is_of(ended, code.at)).map(|code| code.value)
+    }
+
+    fn is_wiped_by(&self, ended: Millis) -> bool {
+        self.wiped.is_some_and(|at| self.is_of(ended, at))
     }
 
     /// The newest sign of this life.
@@ -262,9 +294,15 @@ impl Facts {
         oldest + within >= newest && self.lives(oldest) && Some(oldest) > between
     }
 
+    /// Two servers take the session from each other, as far as the pattern tells.
+    pub(super) fn is_fought_over(&self, now: Millis) -> bool {
+        self.opened_often(CONFLICT, now)
+    }
+
+    /// Counted from the end of an earlier fight on.
     fn opened_often(&self, (count, within): (usize, Duration), now: Millis) -> bool {
         let (Some(newest), Some(oldest)) = (self.opened.first(), self.opened.nth(count)) else { return false };
-        oldest + within >= newest && self.lives(oldest) && now < newest + within
+        oldest + within >= newest && self.lives(oldest) && Some(oldest) > self.reclaimed && now < newest + within
     }
 }
 

@@ -250,6 +250,41 @@ fn the_three_webhooks_of_an_ending_say_the_same_in_any_order() {
     }
 }
 
+/// CONTRACT §5.6: 403 ends like 401, and `logout.instance` may come before what says which of them it was.
+#[test]
+fn a_ban_is_never_told_as_unlinked_in_whatever_order_it_comes() {
+    let status = || (0, Input::Ended { code: Some(403), cause: None });
+    let (logout, close) = (|| (6, Input::LoggedOut), || (6, closed(403)));
+    for story in [[status(), logout(), close()], [logout(), status(), close()], [logout(), close(), status()]] {
+        let (state, notices) = told(&[&[(-9_000, opened())][..], &story].concat());
+
+        assert_eq!(standing(&state, 10), is(Status::Restricted, reason::ACCOUNT_BLOCKED));
+        assert_eq!(notices, [Notice::Connected, Notice::Restricted]);
+    }
+}
+
+#[test]
+fn an_ending_that_nothing_explains_is_told_as_unlinked_after_half_a_minute() {
+    let story = [(-9_000, opened()), (0, Input::LoggedOut)];
+    let waking = step(&after(&story[..1]), &Input::LoggedOut, at(0), at(0)).1;
+    let late = step(&after(&story[..1]), &Input::LoggedOut, at(0), at(30_000)).1;
+
+    let (state, notices) = told(&[&story[..], &[(30_000, Input::Tick), (60_000, Input::Tick)]].concat());
+
+    assert_eq!(waking, [Action::WakeAt(at(30_000))]);
+    assert_eq!(late, [Action::Notify(Notice::LoggedOut)]);
+    assert_eq!(standing(&after(&story), 10), is(Status::LoggedOut, None), "what it shows does not wait");
+    assert_eq!(standing(&state, 60_000), is(Status::LoggedOut, None));
+    assert_eq!(notices, [Notice::Connected, Notice::LoggedOut]);
+}
+
+#[test]
+fn a_wait_for_a_reason_tells_no_return_that_did_not_happen() {
+    let dropped = [(0, opened()), (50_000, closed(428)), (200_000, Input::LoggedOut), (200_010, closed(401))];
+
+    assert_eq!(told(&dropped).1, [Notice::Connected, Notice::LoggedOut]);
+}
+
 #[test]
 fn an_ending_does_not_inherit_the_code_of_an_earlier_one() {
     let before_the_new_login = after(&[(0, closed(403)), (20_000, opened()), (30_000, Input::Closed { code: None })]);

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::{Call, End, Heard, Next, Reply, Sight, note_of};
+use super::{Call, End, Heard, Next, Order, Reply, Sight, put_off};
 use crate::domain::command::Note;
 use crate::domain::evolution::{Connection, Failure};
 use crate::domain::lifecycle::{Act, reason};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Check {
+    order: Order,
     stage: Stage,
     /// Looks that found it open with a row that says otherwise.
     wiped: u8,
@@ -32,6 +33,10 @@ const LOOKS_APART: Duration = Duration::from_secs(3);
 const DELIVERED_BY: Duration = Duration::from_mins(25);
 
 impl Check {
+    pub(super) fn new(order: Order) -> Self {
+        Self { order, stage: Stage::default(), wiped: 0 }
+    }
+
     pub(super) fn next(&mut self, heard: Heard, sight: &Sight<'_>) -> Next {
         match (self.stage, heard) {
             (Stage::Webhook, Heard::Reply(Ok(_))) | (Stage::Resting, Heard::Woken) => {
@@ -60,7 +65,7 @@ impl Check {
                 let (phone_number, profile_name) = row.map_or((None, None), |row| (row.phone_number, row.profile_name));
                 self.tell(Act::FoundOpen { phone_number, profile_name })
             }
-            (_, Heard::Reply(Err(failure))) => Next::End(End::Unconfirmed(note_of(&failure))),
+            (_, Heard::Reply(Err(failure))) => Next::End(put_off(&self.order, &failure, sight.now)),
             _ => Next::End(End::Unconfirmed(Note::new(reason::UNCONFIRMED))),
         }
     }

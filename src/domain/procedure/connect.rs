@@ -29,17 +29,24 @@ pub struct Connect {
     /// When an answer showed that Evolution has a code.
     code_at: Option<Millis>,
     looked_at: Millis,
+    /// Since when the end of a fight over the session is awaited.
+    calming_since: Option<Millis>,
+    /// Until when Evolution may try by itself before this gives up waiting for it to be quiet.
+    quiet_by: Option<Millis>,
 }
 
 #[derive(Debug)]
 enum Stage {
     Looking,
+    /// Until a fight over the session is over.
+    Calming,
     /// Before another look.
     Resting,
     Webhook(Connection),
     Creating(Creation),
     Recreating(Recreation),
-    AwaitingWipe,
+    /// At the longest until then.
+    AwaitingWipe(Millis),
     WentOnUnwiped,
     Connecting,
     /// Waiting for the event that `connect` leads to, since then.
@@ -58,6 +65,14 @@ const WEBHOOK_COMES_IN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Of an instance that Evolution has not loaded yet, or is about to remove (CONTRACT §5.8, §5.11).
 const UNREADY: (u8, Duration) = (10, Duration::from_secs(2));
+/// Two servers that fight over a session replace each other within seconds (CONTRACT §5.9).
+const CALM: Duration = Duration::from_secs(10);
+/// How long the end of such a fight is awaited.
+const FIGHT_ENDS_IN: Duration = Duration::from_secs(45);
+/// How long a wipe is waited for at the most, whatever its ending's date.
+const WIPE_COMES_IN: Duration = Duration::from_secs(30);
+/// How long an instance that tries by itself is waited for, beyond the silence that is asked of it.
+const QUIET_COMES_IN: Duration = Duration::from_mins(2);
 /// How often `connect` is called at the most.
 const CONNECTS: u8 = 3;
 
@@ -72,7 +87,9 @@ impl Connect {
             connects: 0,
             unready: 0,
             code_at: None,
-            looked_at: order.asked_at,
+            looked_at: Millis::default(),
+            calming_since: None,
+            quiet_by: None,
         }
     }
 
@@ -95,7 +112,8 @@ impl Connect {
                 let step = recreation.next(heard, sight);
                 self.begun_anew(step, sight)
             }
-            (Stage::AwaitingWipe | Stage::WentOnUnwiped, Heard::Told | Heard::Woken) => self.proceed(sight),
+            (Stage::AwaitingWipe(_) | Stage::WentOnUnwiped, Heard::Told | Heard::Woken) => self.proceed(sight),
+            (Stage::Calming, Heard::Woken) => self.calm(sight),
             (Stage::Connecting, Heard::Reply(outcome)) => self.answered(outcome, sight),
             (Stage::Pairing(since), Heard::Woken) => {
                 let since = *since;
@@ -151,18 +169,27 @@ impl Connect {
             Connection::Open if sight.state.own.is_wiped() && !self.recreated => self.begin_anew(sight),
             Connection::Open => self.is_open(sight),
             Connection::Connecting if self.order.by_number && !linked && !self.recreated => self.begin_anew(sight),
+            Connection::Connecting if is_fought_over(sight) && !is_quiet(sight) => self.calm(sight),
             Connection::Connecting if linked => self.wait_for_event(sight.now, sight),
             // Harmless while it connects: the answer only tells what there is (CONTRACT §6.3).
             Connection::Connecting => self.connect(),
-            Connection::Close if linked => match sight.state.last_connecting().map(|last| last + sight.quiet) {
-                Some(quiet_at) if sight.now < quiet_at => {
-                    self.stage = Stage::Resting;
-                    Next::Wait(quiet_at)
-                }
-                _ => self.connect(),
-            },
+            Connection::Close if linked => self.connect_once_quiet(sight),
             Connection::Close => self.proceed(sight),
         }
+    }
+
+    /// It drops and tries by itself: our `connect` has its turn when it was silent, and none if it never is.
+    fn connect_once_quiet(&mut self, sight: &Sight<'_>) -> Next {
+        let quiet_at = sight.state.last_connecting().map(|last| last + sight.quiet);
+        let Some(quiet_at) = quiet_at.filter(|at| sight.now < *at) else { return self.connect() };
+        let given_up_at = *self.quiet_by.get_or_insert(sight.now + sight.quiet + QUIET_COMES_IN);
+        if sight.now >= given_up_at {
+            let advice =
+                "Evolution tries to reach WhatsApp without a pause, and goes on by itself: look at its network.";
+            return Next::End(End::Unconfirmed(Note::new(reason::WHATSAPP_UNREACHABLE).with_advice(advice)));
+        }
+        self.stage = Stage::Resting;
+        Next::Wait(quiet_at.min(given_up_at))
     }
 
     fn create(&mut self, sight: &Sight<'_>) -> Next {
@@ -206,18 +233,22 @@ impl Connect {
 
     /// A new pairing, once it is safe.
     fn proceed(&mut self, sight: &Sight<'_>) -> Next {
-        match (sight.state.wipe_awaited(sight.now), &self.stage) {
-            (Some(until), Stage::AwaitingWipe) if sight.now < until => Next::Wait(until),
-            (Some(until), _) if sight.now < until => {
-                self.stage = Stage::AwaitingWipe;
-                Next::Tell(Act::AwaitingWipe)
-            }
-            (None, _) | (Some(_), Stage::WentOnUnwiped) => self.connect(),
-            (Some(_), _) => {
-                self.stage = Stage::WentOnUnwiped;
-                Next::Tell(Act::WentOnUnwiped)
-            }
+        let Some(until) = sight.state.wipe_awaited(sight.now) else { return self.connect() };
+        let (until, is_told) = match self.stage {
+            Stage::WentOnUnwiped => return self.connect(),
+            Stage::AwaitingWipe(until) => (until, true),
+            // The ending is dated by Evolution's clock, which may run ahead.
+            _ => (until.min(sight.now + WIPE_COMES_IN), false),
+        };
+        if sight.now >= until {
+            self.stage = Stage::WentOnUnwiped;
+            return Next::Tell(Act::WentOnUnwiped);
         }
+        if is_told {
+            return Next::Wait(until);
+        }
+        self.stage = Stage::AwaitingWipe(until);
+        Next::Tell(Act::AwaitingWipe)
     }
 
     fn connect(&mut self) -> Next {
@@ -276,7 +307,10 @@ impl Connect {
         let opened = sight.state.last_opened() > opened_before;
         let code = sight.state.shown_qr().is_some_and(|(_, expires_at)| sight.now < expires_at);
         let banned = status == Status::Restricted && status_before != Status::Restricted;
-        opened || code || banned || matches!(status, Status::Finishing | Status::ActionRequired)
+        (opened && status != Status::Conflict)
+            || code
+            || banned
+            || matches!(status, Status::Finishing | Status::ActionRequired)
     }
 
     fn found_while_pairing(&mut self, found: Connection, since: Millis, sight: &Sight<'_>) -> Next {
@@ -291,14 +325,43 @@ impl Connect {
         }
     }
 
-    /// The webhook of an `open` may be on its way, or lost: what was read counts.
+    /// The webhook of an `open` may be on its way, or lost; and of a fight's end there is none: what was read counts.
     fn is_open(&mut self, sight: &Sight<'_>) -> Next {
-        if sight.state.is_open() {
+        if is_fought_over(sight) && !is_quiet(sight) {
+            return self.calm(sight);
+        }
+        if sight.state.is_open() && !is_fought_over(sight) {
             return CONFIRMED;
         }
         self.stage = Stage::Reading;
         Next::Call(Call::Row)
     }
+
+    /// In a fight an `open` lasts for moments: it counts once nothing has happened since for a while.
+    fn calm(&mut self, sight: &Sight<'_>) -> Next {
+        let given_up_at = *self.calming_since.get_or_insert(sight.now) + FIGHT_ENDS_IN;
+        if sight.now >= given_up_at {
+            return Next::End(End::Unconfirmed(Note::new(reason::UNCONFIRMED)));
+        }
+        if !is_fought_over(sight) || is_quiet(sight) {
+            return self.look();
+        }
+        self.stage = Stage::Calming;
+        Next::Wait(quiet_at(sight).min(given_up_at))
+    }
+}
+
+fn is_fought_over(sight: &Sight<'_>) -> bool {
+    sight.state.view(sight.now).status == Status::Conflict
+}
+
+fn is_quiet(sight: &Sight<'_>) -> bool {
+    sight.now >= quiet_at(sight)
+}
+
+fn quiet_at(sight: &Sight<'_>) -> Millis {
+    let last = sight.state.last_opened().max(sight.state.last_connecting());
+    last.map_or(sight.now, |last| last + CALM)
 }
 
 const CONFIRMED: Next = Next::End(End::Confirmed(None));

@@ -12,10 +12,12 @@ use uuid::Uuid;
 use super::asked::Asked;
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
+use crate::adapters::store::commands::Listed;
 use crate::domain::caller::Caller;
 use crate::domain::error::Error;
 use crate::domain::ids::{InstanceName, OrgId};
 use crate::domain::instance::Instance;
+use crate::domain::time::Millis;
 use crate::domain::wire::{HealthJson, InstanceJson};
 use crate::http::api::page::{Cursor, Page, PageQuery};
 use crate::http::extract::Admin;
@@ -36,7 +38,8 @@ struct Which {
 /// All instances, by session id
 ///
 /// Operators see all, members of an organisation its own without QR codes.
-#[utoipa::path(tag = "instances", params(PageQuery, Which), responses((status = 200, body = Page<InstanceJson>)))]
+#[utoipa::path(tag = "instances", operation_id = "list_instances", params(PageQuery, Which), responses(
+    (status = 200, body = Page<InstanceJson>), (status = 400), (status = 403, description = "`admin_only`: neither an operator nor of an organisation")))]
 #[get("/api/instances")]
 async fn list(
     caller: Caller,
@@ -61,18 +64,67 @@ fn whose_list(caller: &Caller, named: Option<&str>) -> Result<Option<OrgId>, Err
     caller.acting_in(named)?.map(Some).ok_or(Error::AdminOnly)
 }
 
-/// One instance, by uuid, session id or name
-#[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 200, body = InstanceJson), (status = 404)))]
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CommandJson {
+    /// `connect`, `reconnect`, `unlink`, `remove` or `check`.
+    kind: String,
+    /// `pending`, `sent`, `confirmed` or `unconfirmed`.
+    status: String,
+    /// How often it was begun.
+    attempts: u32,
+    asked_at: String,
+    /// When a pending one is begun, or begun again.
+    due_at: Option<String>,
+    ended_at: Option<String>,
+    /// Why it did not come about, or not yet.
+    reason: Option<String>,
+    /// What an operator can do.
+    advice: Option<String>,
+}
+
+impl From<Listed> for CommandJson {
+    fn from(listed: Listed) -> Self {
+        let is_pending = listed.status == "pending";
+        Self {
+            kind: listed.kind,
+            status: listed.status,
+            attempts: listed.attempts,
+            asked_at: Millis(listed.asked_at).to_string(),
+            due_at: is_pending.then(|| Millis(listed.due_at).to_string()),
+            ended_at: listed.ended_at.map(|at| Millis(at).to_string()),
+            reason: listed.outcome,
+            advice: listed.advice,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct OneJson {
+    #[serde(flatten)]
+    instance: InstanceJson,
+    /// What was asked of Evolution for it and how that went; what has not ended first, then the newest.
+    commands: Vec<CommandJson>,
+}
+
+/// Of an instance's commands as many as explain how it stands.
+const COMMANDS_SHOWN: i64 = 10;
+
+/// One instance, by uuid, session id or name, with what was asked of Evolution for it
+#[utoipa::path(tag = "instances", operation_id = "one_instance", params(("id" = String, Path)), responses(
+    (status = 200, body = OneJson), (status = 403), (status = 404)))]
 #[get("/api/instances/{id}")]
 async fn one(
     caller: Caller,
     id: Path<String>,
     store: Data<Store>,
     clock: Data<Clock>,
-) -> Result<Json<InstanceJson>, Problem> {
+) -> Result<Json<OneJson>, Problem> {
     caller.require_admin()?;
     let instance = find(&store, &id).await?;
-    Ok(Json(InstanceJson::of(&instance, clock.now(), true)))
+    let commands = store.commands_of(instance.session_id, COMMANDS_SHOWN).await?;
+    let commands = commands.into_iter().map(CommandJson::from).collect();
+    Ok(Json(OneJson { instance: InstanceJson::of(&instance, clock.now(), true), commands }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -83,7 +135,8 @@ struct Change {
 }
 
 /// Change an instance
-#[utoipa::path(tag = "instances", params(("id" = String, Path)), request_body = Change, responses((status = 200, body = InstanceJson), (status = 400), (status = 404)))]
+#[utoipa::path(tag = "instances", operation_id = "change_instance", params(("id" = String, Path)), request_body = Change, responses(
+    (status = 200, body = InstanceJson), (status = 400), (status = 403), (status = 404)))]
 #[patch("/api/instances/{id}")]
 async fn change(
     _: Admin,
@@ -100,7 +153,8 @@ async fn change(
 /// Remove an instance, here and at Evolution
 ///
 /// 204 when it is confirmed in time, else 202 with the instance, whose `statusReason` is `removing`.
-#[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 204), (status = 202, body = InstanceJson), (status = 404)))]
+#[utoipa::path(tag = "instances", operation_id = "remove_instance", params(("id" = String, Path)), responses(
+    (status = 204, description = "removed"), (status = 202, body = InstanceJson, description = "not confirmed yet"), (status = 403), (status = 404)))]
 #[delete("/api/instances/{id}")]
 async fn remove(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpResponse, Problem> {
     let instance = find(&asked.store, &id).await?;
@@ -108,7 +162,8 @@ async fn remove(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpResponse
 }
 
 /// Reconnect an instance
-#[utoipa::path(tag = "instances", params(("id" = String, Path)), responses((status = 202, body = InstanceJson), (status = 404), (status = 503)))]
+#[utoipa::path(tag = "instances", operation_id = "reconnect_instance", params(("id" = String, Path)), responses(
+    (status = 202, body = InstanceJson), (status = 403), (status = 404), (status = 503, description = "`evolution_not_configured`")))]
 #[post("/api/instances/{id}/reconnect")]
 async fn reconnect(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpResponse, Problem> {
     let instance = find(&asked.store, &id).await?;
@@ -118,6 +173,7 @@ async fn reconnect(_: Admin, id: Path<String>, asked: Asked) -> Result<HttpRespo
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct HealthRow {
+    #[schema(example = "user_ana")]
     instance_name: String,
     health: HealthJson,
 }
@@ -132,7 +188,8 @@ struct HealthPage {
 }
 
 /// How instances fare, by session id
-#[utoipa::path(tag = "instances", params(PageQuery, Which), responses((status = 200, body = HealthPage)))]
+#[utoipa::path(tag = "instances", operation_id = "instances_health", params(PageQuery, Which), responses(
+    (status = 200, body = HealthPage), (status = 400), (status = 403, description = "`admin_only`: neither an operator nor of an organisation")))]
 #[get("/api/health/instances")]
 async fn health(
     caller: Caller,

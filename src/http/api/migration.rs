@@ -52,7 +52,8 @@ struct Unowneds {
 /// Instances without a user
 ///
 /// Those that Evolution has and this gateway doesn't, and those whose webhooks wait in the quarantine.
-#[utoipa::path(tag = "instances", responses((status = 200, body = Unowneds), (status = 502), (status = 503)))]
+#[utoipa::path(tag = "instances", operation_id = "list_unowned", responses(
+    (status = 200, body = Unowneds), (status = 403), (status = 502), (status = 503)))]
 #[get("/api/migration")]
 async fn list(_: Admin, instances: Data<Instances>) -> Result<Json<Unowneds>, Problem> {
     let items = instances.unowned().await?.into_iter().map(UnownedJson::from).collect();
@@ -62,8 +63,10 @@ async fn list(_: Admin, instances: Data<Instances>) -> Result<Json<Unowneds>, Pr
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Adopt {
+    #[schema(example = "loja-centro")]
     instance_name: String,
     /// May be left out for a name of the form `user_<id>`.
+    #[schema(example = "carla")]
     user_id: Option<String>,
     organization_id: Option<String>,
 }
@@ -82,7 +85,8 @@ struct Adopted {
 /// Give an instance its user
 ///
 /// Releases its quarantined webhooks, in the order they came, and sets its webhook at Evolution right.
-#[utoipa::path(tag = "instances", request_body = Adopt, responses((status = 200, body = Adopted), (status = 400)))]
+#[utoipa::path(tag = "instances", request_body = Adopt, responses(
+    (status = 200, body = Adopted), (status = 400, description = "a value is not valid, or somebody else has the instance"), (status = 403), (status = 404), (status = 502), (status = 503)))]
 #[post("/api/migration")]
 async fn adopt(_: Admin, wanted: Json<Adopt>, instances: Data<Instances>) -> Result<Json<Adopted>, Problem> {
     let name = InstanceName::parse(&wanted.instance_name)?;

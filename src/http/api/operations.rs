@@ -33,14 +33,15 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Liveness
 ///
-/// `{"status":"ok"}` for anybody; the queue, the counts, the store and Evolution's breaker for an operator.
-#[utoipa::path(tag = "operations", responses((status = 200, description = "alive")))]
+/// `{"status":"ok"}` for anybody; the queue, the counts, the store, Evolution's breaker and the commands for an operator.
+#[utoipa::path(tag = "operations", security((), ("bearer" = [])), responses((status = 200, description = "alive")))]
 #[get("/health")]
-async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
+async fn health(request: HttpRequest, intake: Data<Intake>, store: Data<Store>) -> HttpResponse {
     let operator = extract::caller(&request).await.is_ok_and(|caller: Caller| caller.admin);
     if !operator {
         return HttpResponse::Ok().json(json!({"status": "ok"}));
     }
+    let commands = store.open_commands().await.ok();
     let counts = intake.ingest.counts();
     let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     HttpResponse::Ok().json(json!({
@@ -52,6 +53,8 @@ async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
             Standing::Open { until } => json!({"breaker": "open", "until": until.to_string()}),
             Standing::Probing => json!({"breaker": "probing"}),
         }),
+        // Of what is asked of Evolution; null when the database doesn't answer.
+        "commands": commands.map(|(waiting, under_way)| json!({"waiting": waiting, "underWay": under_way})),
         "ingest": {
             "waiting": intake.ingest.waiting(),
             "stored": read(&counts.stored),
@@ -69,7 +72,7 @@ async fn health(request: HttpRequest, intake: Data<Intake>) -> HttpResponse {
 /// Readiness
 ///
 /// 200 when the database answers and is migrated, else 503.
-#[utoipa::path(tag = "operations", responses((status = 200, description = "ready"), (status = 503, description = "not ready")))]
+#[utoipa::path(tag = "operations", security(()), responses((status = 200, description = "ready"), (status = 503, description = "not ready: the same members say why", body = serde_json::Value)))]
 #[get("/ready")]
 async fn ready(store: Data<Store>, intake: Data<Intake>, loops: Data<Loops>) -> HttpResponse {
     let database = store.last_entry_id().await.is_ok();
@@ -90,7 +93,7 @@ async fn ready(store: Data<Store>, intake: Data<Intake>, loops: Data<Loops>) -> 
 }
 
 /// This document
-#[utoipa::path(tag = "operations", responses((status = 200, description = "OpenAPI 3.1")))]
+#[utoipa::path(tag = "operations", security(()), responses((status = 200, description = "OpenAPI 3.1")))]
 #[get("/openapi.json")]
 async fn openapi(document: Data<ApiDocument>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(document.0.clone()))

@@ -10,7 +10,7 @@ use crate::domain::caller::Caller;
 use crate::domain::error::Error;
 use crate::http::door::Door;
 use crate::http::extract::admit;
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::http::session_cookie;
 use crate::services::identity::Identity;
 
@@ -54,7 +54,7 @@ impl Me {
 }
 
 /// Sign in to the dashboard
-#[utoipa::path(tag = "session", security(()), responses((status = 200, body = Me), (status = 401, body = ProblemBody)))]
+#[utoipa::path(tag = "identity", security(()), responses((status = 200, body = Me), (status = 401)))]
 #[post("/api/login")]
 async fn login(
     request: HttpRequest,
@@ -76,7 +76,7 @@ async fn login(
 }
 
 /// Sign out of the dashboard
-#[utoipa::path(tag = "session", security(()), responses((status = 204), (status = 403, body = ProblemBody)))]
+#[utoipa::path(tag = "identity", security(()), responses((status = 204), (status = 403)))]
 #[post("/api/logout")]
 async fn logout(request: HttpRequest, door: web::Data<Door>) -> Result<HttpResponse, Problem> {
     door.own_origin(&request)?;
@@ -84,7 +84,7 @@ async fn logout(request: HttpRequest, door: web::Data<Door>) -> Result<HttpRespo
 }
 
 /// Who the credentials stand for
-#[utoipa::path(tag = "session", responses((status = 200, body = Me), (status = 401, body = ProblemBody)))]
+#[utoipa::path(tag = "identity", responses((status = 200, body = Me), (status = 401)))]
 #[get("/api/me")]
 async fn me(caller: Caller, request: HttpRequest) -> web::Json<Me> {
     web::Json(Me::of(&caller, &request))

@@ -13,7 +13,7 @@ use crate::domain::channel::Channel;
 use crate::domain::error::Error;
 use crate::http::door::Door;
 use crate::http::extract::OptionalBody;
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::services::identity::Identity;
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -69,8 +69,8 @@ impl TicketRequest {
 }
 
 /// A ticket for one socket
-#[utoipa::path(tag = "live", request_body = Option<TicketRequest>, responses(
-    (status = 200, body = Ticket), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody)
+#[utoipa::path(tag = "live", operation_id = "create_ticket", request_body = Option<TicketRequest>, responses(
+    (status = 200, body = Ticket), (status = 401), (status = 403)
 ))]
 #[post("/api/ws/ticket")]
 async fn create(

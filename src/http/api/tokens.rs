@@ -15,7 +15,7 @@ use crate::domain::error::Error;
 use crate::domain::ids::UserId;
 use crate::http::door::Door;
 use crate::http::extract::Admin;
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::services::identity::{Identity, TokenRequest};
 
 /// Life of a token for which none is asked, in seconds.
@@ -94,8 +94,8 @@ impl Scopes {
 }
 
 /// A token for a user of yours
-#[utoipa::path(tag = "tokens", responses(
-    (status = 200, body = UserToken), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody)
+#[utoipa::path(tag = "identity", operation_id = "create_token", responses(
+    (status = 200, body = UserToken), (status = 400), (status = 403)
 ))]
 #[post("/api/tokens")]
 async fn create(
@@ -112,8 +112,8 @@ async fn create(
 }
 
 /// Refuse a user's tokens issued before now, and close their sockets
-#[utoipa::path(tag = "tokens", params(("userId" = String, Path)), responses(
-    (status = 200, body = Revoked), (status = 403, body = ProblemBody)
+#[utoipa::path(tag = "identity", params(("userId" = String, Path)), responses(
+    (status = 200, body = Revoked), (status = 403)
 ))]
 #[post("/api/users/{userId}/revoke")]
 async fn revoke(

@@ -25,9 +25,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[serde(rename_all = "camelCase", default)]
 struct Connect {
     /// Whose instance; for operators. A user's own otherwise.
+    #[schema(example = "ana")]
     user_id: Option<String>,
     organization_id: Option<String>,
-    /// Digits with country code, for a pairing code instead of a QR.
+    /// Digits with country code, for a pairing code beside the QR.
+    #[schema(example = "5511900000001")]
     number: Option<String>,
 }
 
@@ -36,6 +38,7 @@ struct Connect {
 struct Connected {
     instance: InstanceJson,
     /// A `data:image/png` URI, when there is one by now; else it comes over the socket.
+    #[schema(example = "data:image/png;base64,…")]
     qr_code: Option<String>,
     pairing_code: Option<String>,
 }
@@ -44,9 +47,9 @@ struct Connected {
 ///
 /// Ensures the user's one instance, at Evolution too, and starts its connection. Answers within 5 s; a code that takes
 /// longer comes over the socket. Safe to call many times at once.
-#[utoipa::path(tag = "instances", params(Whose), request_body = Connect, responses(
-    (status = 200, body = Connected), (status = 401), (status = 403, description = "somebody else's `userId` or `organizationId`"),
-    (status = 502, description = "`evolution_refused`: `detail` says what to change"), (status = 503, description = "`evolution_unreachable`")))]
+#[utoipa::path(tag = "instances", params(Whose), request_body = Option<Connect>, responses(
+    (status = 200, body = Connected), (status = 400), (status = 403, description = "`not_yours`: somebody else's `userId` or `organizationId`; `scope_missing`"),
+    (status = 502, description = "`evolution_refused`: `detail` says what to change"), (status = 503, description = "`evolution_unreachable`: wait for `Retry-After`; the instance stays")))]
 #[post("/api/whatsapp/connect")]
 async fn connect(
     caller: Caller,
@@ -90,6 +93,7 @@ async fn own(
     store: Data<Store>,
     clock: Data<Clock>,
 ) -> Result<Json<InstanceJson>, Problem> {
+    caller.require_scope(Scope::Connect).or_else(|_| caller.require_scope(Scope::Messages))?;
     let user = caller.acting_for(whose.user_id.as_deref())?;
     let instance = store.instance_of(&user).await?.ok_or(Error::NotFound("instance"))?;
     Ok(Json(InstanceJson::of(&instance, clock.now(), true)))
@@ -98,7 +102,8 @@ async fn own(
 /// "Reconectar agora"
 ///
 /// Asks Evolution to connect, unless it is trying by itself. How it goes is told on the channel.
-#[utoipa::path(tag = "instances", params(Whose), responses((status = 202, body = InstanceJson), (status = 404), (status = 503)))]
+#[utoipa::path(tag = "instances", params(Whose), responses(
+    (status = 202, body = InstanceJson), (status = 403), (status = 404), (status = 503, description = "`evolution_not_configured`")))]
 #[post("/api/whatsapp/reconnect")]
 async fn reconnect(caller: Caller, whose: Query<Whose>, asked: Asked) -> Result<HttpResponse, Problem> {
     let instance = asked.instance(&caller, &whose).await?;
@@ -108,7 +113,8 @@ async fn reconnect(caller: Caller, whose: Query<Whose>, asked: Asked) -> Result<
 /// Unlink the phone
 ///
 /// A new code is needed later. `disconnected` with the reason `by_owner` once it is confirmed.
-#[utoipa::path(tag = "instances", params(Whose), responses((status = 202, body = InstanceJson), (status = 404), (status = 503)))]
+#[utoipa::path(tag = "instances", params(Whose), responses(
+    (status = 202, body = InstanceJson), (status = 403), (status = 404), (status = 503, description = "`evolution_not_configured`")))]
 #[post("/api/whatsapp/disconnect")]
 async fn disconnect(caller: Caller, whose: Query<Whose>, asked: Asked) -> Result<HttpResponse, Problem> {
     let instance = asked.instance(&caller, &whose).await?;
@@ -116,7 +122,7 @@ async fn disconnect(caller: Caller, whose: Query<Whose>, asked: Asked) -> Result
 }
 
 /// "I scanned it and nothing happened"
-#[utoipa::path(tag = "instances", params(Whose), responses((status = 202, body = InstanceJson), (status = 404)))]
+#[utoipa::path(tag = "instances", params(Whose), responses((status = 202, body = InstanceJson), (status = 403), (status = 404)))]
 #[post("/api/whatsapp/scanned")]
 async fn scanned(caller: Caller, whose: Query<Whose>, asked: Asked) -> Result<HttpResponse, Problem> {
     let instance = asked.instance(&caller, &whose).await?;
@@ -126,7 +132,8 @@ async fn scanned(caller: Caller, whose: Query<Whose>, asked: Asked) -> Result<Ht
 /// Remove the instance, here and at Evolution
 ///
 /// 204 when it is confirmed in time, else 202 with the instance, whose `statusReason` is `removing`.
-#[utoipa::path(tag = "instances", params(Whose), responses((status = 204), (status = 202, body = InstanceJson), (status = 404)))]
+#[utoipa::path(tag = "instances", params(Whose), responses(
+    (status = 204, description = "removed"), (status = 202, body = InstanceJson, description = "not confirmed yet"), (status = 403), (status = 404)))]
 #[delete("/api/whatsapp/instance")]
 async fn remove(caller: Caller, whose: Query<Whose>, asked: Asked) -> Result<HttpResponse, Problem> {
     let instance = asked.instance(&caller, &whose).await?;

@@ -29,20 +29,31 @@ impl Instances {
     ///
     /// # Errors
     /// [`Error::BadInput`] when the user has another instance already, or the name is or was made for another user's;
-    /// [`Error::Store`].
+    /// [`Error::NotFound`] when nobody knows an instance of that name; [`Error::EvolutionUnreachable`] and
+    /// [`Error::EvolutionRefused`] when that can't be told; [`Error::Store`].
     pub async fn adopt(&self, name: &InstanceName, user: &UserId, org: Option<&OrgId>) -> Result<Released, Error> {
+        let taken = || Error::bad_input("instance", "belongs to another user already");
         let owner = self.store.instance_named(name).await?.map(|instance| instance.user);
         if owner.is_some_and(|owner| owner != *user) {
-            return Err(Error::bad_input("instance", "belongs to another user already"));
+            return Err(taken());
         }
         // Else that user could never connect, and their webhooks would be somebody else's.
         if name.user().is_some_and(|named| named != *user) {
             return Err(Error::bad_input("userId", "is not the user that this name is made of"));
         }
-        let own = self.ensure_named(name, user, org).await?;
-        if own.name != *name {
+        if let Some(own) = self.store.instance_of(user).await?.filter(|own| own.name != *name) {
             return Err(Error::bad_input("userId", format!("has the instance `{}` already", own.name)));
         }
+        if !self.is_anywhere(name).await? {
+            return Err(Error::NotFound("instance"));
+        }
+        let own = match self.ensure_named(name, user, org).await {
+            Ok(own) if own.name == *name => own,
+            // Of two who want it at once, or two that one wants, the other was first.
+            Ok(_) | Err(Error::NotFound(_)) => return Err(taken()),
+            Err(fault) => return Err(fault),
+        };
+        self.adopted.retain(|owner, adopted| owner != user && adopted != name);
         if *name != InstanceName::of_user(user) {
             self.adopted.insert(user.clone(), name.clone());
         }

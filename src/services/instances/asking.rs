@@ -55,7 +55,8 @@ impl Instances {
     /// Removes the instance here and at Evolution. `None` when that is confirmed, else how it stands.
     ///
     /// # Errors
-    /// [`Error::Store`], [`Error::Overloaded`].
+    /// [`Error::EvolutionRefused`] when it can't be done until somebody changes the configuration; [`Error::Store`],
+    /// [`Error::Overloaded`].
     pub async fn remove(&self, instance: &Instance) -> Result<Option<Instance>, Error> {
         if self.evolution.is_none() {
             self.ingest.announce(Announcement::Remove { instance: instance.name.clone() }).await?;
@@ -63,9 +64,7 @@ impl Instances {
         }
         match self.ask_and_wait(instance, Kind::Remove, None).await {
             // It is tried again until it is done.
-            Err(Error::EvolutionUnreachable { .. } | Error::EvolutionRefused(_)) => {
-                self.store.instance_of(&instance.user).await
-            }
+            Err(Error::EvolutionUnreachable { .. }) => self.store.instance_of(&instance.user).await,
             outcome => outcome,
         }
     }

@@ -50,6 +50,18 @@ impl Instances {
         let owned = self.store.instance_names().await?;
         Ok(found.into_values().filter(|unowned| !owned.contains(unowned.name.as_str())).collect())
     }
+
+    /// Whether there is anything of that name that a user could be given: an instance, or webhooks of one. Else a slip of
+    /// the pen would bind a user to a name for good.
+    pub(super) async fn is_anywhere(&self, name: &InstanceName) -> Result<bool, Error> {
+        if self.store.instance_named(name).await?.is_some() || !self.store.quarantined(name, 0, 1).await?.is_empty() {
+            return Ok(true);
+        }
+        // Without Evolution nobody can tell, and its webhooks may come later.
+        let Some(evolution) = &self.evolution else { return Ok(true) };
+        let found = evolution.connection(name).await.map_err(|failure| of_failure(&failure, self.clock.now()))?;
+        Ok(found != Connection::Absent)
+    }
 }
 
 impl Unowned {

@@ -44,7 +44,7 @@ async fn migrating_lists_adopts_and_releases_what_was_kept_in_order() {
     assert!(checked.1.contains("user_ana  user ana  close  3 webhooks kept"), "{}", checked.1);
     assert!(checked.1.contains("loja-centro  no user in its name  close  0 webhooks kept"), "{}", checked.1);
     assert!(updated.1.contains("user_ana belongs to ana  3 kept webhooks stored"), "{}", updated.1);
-    assert_eq!((checked.0, updated.0, unnamed.0, one.0), (0, 0, 1, 0), "{}", one.1);
+    assert_eq!((checked.0, updated.0, unnamed.0, one.0), (0, 0, 2, 0), "{}", one.1);
     assert!(done.1.contains("every instance has a user"), "{}", done.1);
     let head = rig.app.head_of("ana").await;
     let epoch = rig.app.listen("ana").await.epoch().to_owned();
@@ -52,6 +52,17 @@ async fn migrating_lists_adopts_and_releases_what_was_kept_in_order() {
     let texts: Vec<&str> = frames.iter().filter_map(|frame| frame["data"]["text"].as_str()).collect();
     assert_eq!(texts, ["kept 0", "kept 1", "kept 2"]);
     assert!(frames.iter().filter(|frame| frame["type"] == "message").all(|frame| frame["late"] == true));
+}
+
+#[actix_web::test]
+async fn a_name_that_nobody_knows_is_given_to_nobody() {
+    let rig = Rig::start().await;
+
+    let adopted = rig.app.as_admin("POST", "/api/migration", json!({"instanceName": "lojja", "userId": "carla"})).await;
+
+    assert_eq!((adopted.status, &adopted.json["code"]), (404, &json!("not_found")), "{}", adopted.json);
+    assert_eq!(rig.app.as_admin("GET", "/api/instances/lojja", Value::Null).await.status, 404);
+    assert_eq!(rig.connect("carla").await.json["instance"]["instanceName"], "user_carla");
 }
 
 #[actix_web::test]
@@ -81,6 +92,8 @@ async fn migrate(rig: &Rig, words: &[&str]) -> (i32, String) {
     let run = move || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zapgate"));
         command.arg("migrate").args(words).env("PORT", port).env("ADMIN_TOKEN", ADMIN);
+        // Nobody is there, and nobody is to be asked.
+        command.env("http_proxy", "http://127.0.0.1:9").env_remove("no_proxy").env_remove("NO_PROXY");
         command.output().unwrap()
     };
     let output = tokio::task::spawn_blocking(run).await.unwrap();

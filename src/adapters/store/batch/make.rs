@@ -29,37 +29,44 @@ pub(super) async fn instances(
     Ok(made)
 }
 
+/// A name whose owner removed the instance is free for another one; what its former owner's row remembers is of no use
+/// under another name.
+const FREE: &str =
+    "DELETE FROM whatsapp_instances WHERE instance_name = $1 AND user_id <> $2 AND removed_at IS NOT NULL";
+/// Nothing where the user has an instance, or somebody else has the name.
+const INSERT: &str = "INSERT INTO whatsapp_instances \
+     (id, instance_name, user_id, organization_id, created_at, updated_at, state, status, status_reason) \
+     VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8) ON CONFLICT (user_id) DO UPDATE SET \
+     removed_at = NULL, id = excluded.id, organization_id = excluded.organization_id, created_at = excluded.created_at, \
+     updated_at = excluded.updated_at, connected_at = NULL, auto_reconnect = 1, reconnect_attempts = 0, \
+     last_reconnect_at = NULL, instance_name = excluded.instance_name, \
+     state = CASE WHEN instance_name = excluded.instance_name THEN state ELSE excluded.state END \
+     WHERE removed_at IS NOT NULL AND NOT EXISTS ( \
+       SELECT 1 FROM whatsapp_instances o WHERE o.instance_name = excluded.instance_name AND o.user_id <> excluded.user_id) \
+     ON CONFLICT (instance_name) DO NOTHING";
+
 async fn insert(db: &mut SqliteConnection, new: &NewInstance, now: Millis) -> Result<bool, sqlx::Error> {
     let view = new.state.view(now);
     let state = serde_json::to_string(&new.state).map_err(|e| sqlx::Error::Encode(e.into()))?;
-    let inserted = sqlx::query(
-        "INSERT INTO whatsapp_instances \
-         (id, instance_name, user_id, organization_id, created_at, updated_at, state, status, status_reason) \
-         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8) ON CONFLICT (user_id) DO UPDATE SET \
-         removed_at = NULL, id = excluded.id, organization_id = excluded.organization_id, created_at = excluded.created_at, \
-         updated_at = excluded.updated_at, connected_at = NULL, auto_reconnect = 1, reconnect_attempts = 0, \
-         last_reconnect_at = NULL WHERE removed_at IS NOT NULL",
-    )
-    .bind(new.id.to_string())
-    .bind(new.name.as_str())
-    .bind(new.user.as_str())
-    .bind(new.org.as_ref().map(OrgId::as_str))
-    .bind(now.0)
-    .bind(state)
-    .bind(view.status.as_str())
-    .bind(view.reason)
-    .execute(db)
-    .await?;
+    sqlx::query(FREE).bind(new.name.as_str()).bind(new.user.as_str()).execute(&mut *db).await?;
+    let inserted = sqlx::query(INSERT)
+        .bind(new.id.to_string())
+        .bind(new.name.as_str())
+        .bind(new.user.as_str())
+        .bind(new.org.as_ref().map(OrgId::as_str))
+        .bind(now.0)
+        .bind(state)
+        .bind(view.status.as_str())
+        .bind(view.reason)
+        .execute(db)
+        .await?;
     Ok(inserted.rows_affected() == 1)
 }
 
 async fn join(db: &mut SqliteConnection, new: &NewInstance, org: &OrgId) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE whatsapp_instances SET organization_id = $1 WHERE user_id = $2 AND organization_id IS NOT $1")
-        .bind(org.as_str())
-        .bind(new.user.as_str())
-        .execute(db)
-        .await
-        .map(|_| ())
+    let sql = "UPDATE whatsapp_instances SET organization_id = $1 \
+               WHERE user_id = $2 AND instance_name = $3 AND organization_id IS NOT $1";
+    sqlx::query(sql).bind(org.as_str()).bind(new.user.as_str()).bind(new.name.as_str()).execute(db).await.map(|_| ())
 }
 
 async fn channel(db: &mut SqliteConnection, kind: &str, name: &str) -> Result<(), sqlx::Error> {

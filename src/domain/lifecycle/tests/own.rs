@@ -112,6 +112,21 @@ fn finding_it_open_again_and_again_is_one_open_and_no_flapping() {
 }
 
 #[test]
+fn a_fight_is_over_once_a_command_finds_it_open_and_told_again_only_if_it_begins_again() {
+    let fight = |from: i64| (0..6).map(move |n| (from + n * 4_000, opened()));
+    let found = || own(Act::FoundOpen { phone_number: None, profile_name: None });
+    let reclaimed: Vec<_> = fight(0).chain([(25_000, found())]).collect();
+    let again: Vec<_> = reclaimed.iter().cloned().chain(fight(30_000)).collect();
+
+    let (state, notices) = told(&reclaimed);
+
+    assert_eq!(standing(&after(&reclaimed[..6]), 24_999).0, Status::Conflict);
+    assert_eq!(standing(&state, 25_000), is(Status::Connected, None));
+    assert_eq!(notices, [Notice::Connected, Notice::Conflict, Notice::Reconnected]);
+    assert_eq!(standing(&after(&again), 50_000).0, Status::Conflict);
+}
+
+#[test]
 fn an_ending_told_after_the_phone_was_linked_again_asks_for_a_closer_look() {
     let story = [(0, opened()), (100, closed(401)), (200, qr("a")), (300, opened())];
     let state = after(&story);

@@ -123,6 +123,18 @@ fn a_loop_of_reconnects_is_left_alone_until_it_was_quiet_for_long_enough() {
 }
 
 #[test]
+fn a_loop_that_is_never_quiet_is_given_up_with_its_cause_and_never_called_into() {
+    let linked = having_heard(&[(0, open()), (1, Input::Connecting)]);
+    let looks = [found(Connection::Close), done(Call::Webhook)].into_iter();
+    let script = looks.chain(std::iter::repeat_with(|| found(Connection::Close)).take(10));
+    let storm = (1..100).map(|n| (n * 15_000, Input::Connecting));
+    let mut run = Run::new(order(Kind::Reconnect), linked, script).hearing(storm);
+
+    assert_eq!(unconfirmed(&run.end()), reason::WHATSAPP_UNREACHABLE);
+    assert_eq!(run.now, Millis(140_000), "two minutes beyond the silence that is asked for");
+}
+
+#[test]
 fn one_that_is_connecting_by_itself_is_watched_and_never_touched() {
     let linked = having_heard(&[(0, open()), (50_000, Input::Connecting)]);
     let asked = Order { asked_at: Millis(51_000), ..order(Kind::Reconnect) };
@@ -130,6 +142,30 @@ fn one_that_is_connecting_by_itself_is_watched_and_never_touched() {
     let mut run = Run::new(asked, linked, script).hearing([(53_000, open())]);
 
     assert_eq!(run.end(), CONFIRMED);
+}
+
+#[test]
+fn a_fought_over_session_counts_as_open_once_the_fight_was_quiet_for_ten_seconds() {
+    let fight: Vec<_> = (0..6).map(|n| (n * 4_000, open())).collect();
+    let script =
+        [found(Connection::Open), done(Call::Webhook), found(Connection::Open), (Call::Row, Ok(Reply::Row(None)))];
+    let asked = Order { asked_at: Millis(21_000), ..order(Kind::Reconnect) };
+    let mut run = Run::new(asked, having_heard(&fight), script).hearing([(24_000, open())]);
+
+    assert_eq!(run.end(), CONFIRMED);
+    assert_eq!(run.told, [Act::FoundOpen { phone_number: None, profile_name: None }]);
+    assert_eq!(run.calls.last().unwrap().1, 34_000);
+}
+
+#[test]
+fn a_fight_that_goes_on_is_watched_for_a_while_and_never_joined() {
+    let fight = |from: i64| (0..20).map(move |n| (from + n * 3_000, open()));
+    let asked = Order { asked_at: Millis(60_000), ..order(Kind::Reconnect) };
+    let script = [found(Connection::Connecting), done(Call::Webhook)];
+    let mut run = Run::new(asked, having_heard(&fight(0).collect::<Vec<_>>()), script).hearing(fight(60_000));
+
+    assert_eq!(unconfirmed(&run.end()), reason::UNCONFIRMED);
+    assert_eq!(run.now, Millis(105_000));
 }
 
 #[test]
@@ -155,6 +191,18 @@ fn pairing_goes_on_marked_when_the_wipe_is_not_told_within_half_a_minute() {
     assert_eq!(run.told, [Act::AwaitingWipe, Act::WentOnUnwiped]);
     assert_eq!(run.calls.last().unwrap().1, 130_000);
     assert!(run.state.own.unwiped_since(run.now).is_some());
+}
+
+#[test]
+fn an_ending_dated_by_a_clock_that_runs_ahead_is_waited_for_half_a_minute_too() {
+    let ended = having_heard(&[(0, open()), (700_000, Input::Closed { code: Some(401) })]);
+    let asked = Order { asked_at: Millis(101_000), ..order(Kind::Connect) };
+    let script = [found(Connection::Close), done(Call::Webhook), pairing(true), found(Connection::Connecting)];
+    let mut run = Run::new(asked, ended, script);
+
+    assert_eq!(unconfirmed(&run.end()), reason::WEBHOOK_SILENT);
+    assert_eq!(run.told, [Act::AwaitingWipe, Act::WentOnUnwiped]);
+    assert!(run.calls.contains(&(Call::Connect, 131_000)), "{:?}", run.calls);
 }
 
 #[test]
@@ -239,6 +287,14 @@ fn a_session_wiped_underneath_is_believed_when_it_was_read_twice() {
     assert_eq!(run.told, [Act::FoundWiped]);
     let shown = |run: &Run| run.state.view(run.now).reason;
     assert_eq!((shown(&run).as_deref(), shown(&sound)), (Some(reason::SESSION_WIPED), None));
+}
+
+#[test]
+fn a_check_goes_through_an_outage_and_ends_with_a_wrong_key() {
+    let end = |failure| Run::new(order(Kind::Check), State::default(), [(Call::Webhook, Err(failure))]).end();
+
+    assert!(matches!(end(Failure::Down { status: 503 }), End::Later(Millis(10_000), Some(_))));
+    assert_eq!(unconfirmed(&end(Failure::KeyRefused)), reason::EVOLUTION_REFUSED);
 }
 
 #[test]

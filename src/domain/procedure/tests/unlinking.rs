@@ -110,6 +110,15 @@ fn an_outage_puts_a_removal_off_for_ever_longer_and_gives_up_after_an_hour() {
 }
 
 #[test]
+fn a_removal_that_met_an_open_breaker_goes_on_when_that_closes_however_often_it_was_tried() {
+    let open = Failure::BreakerOpen { until: Millis(7_000) };
+    let order = Order { attempts: 9, ..order(Kind::Remove) };
+    let mut run = Run::new(order, State::default(), [(Call::Connection, Err(open))]);
+
+    assert!(matches!(run.end(), End::Later(Millis(7_000), Some(_))));
+}
+
+#[test]
 fn a_wrong_key_ends_a_removal_at_once_with_what_to_do() {
     let mut run = Run::new(order(Kind::Remove), State::default(), [(Call::Connection, Err(Failure::KeyRefused))]);
 
