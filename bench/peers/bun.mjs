@@ -15,7 +15,7 @@ const server = Bun.serve({
       return upgraded ? undefined : new Response(null, { status: 401 });
     }
     if (!pathname.startsWith('/webhook/')) return new Response(null, { status: 404 });
-    if (!isProven(authorization)) return new Response(null, { status: 401 });
+    if (!isProven(request.headers.get('x-webhook-secret'))) return new Response(null, { status: 401 });
     server.publish(pathname.slice('/webhook/'.length), JSON.stringify(frameOf(await request.json())));
     return Response.json({ status: 'ok' });
   },

@@ -1,4 +1,5 @@
 // What every peer does alike: check the webhook's proof and the socket's token, and make of a message what a page needs.
+import { timingSafeEqual } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 
 const { PORT, WEBHOOK_SECRET, JWT_SECRET } = process.env;
@@ -7,14 +8,12 @@ export const port = Number(PORT);
 
 const bearer = (header) => (header ?? '').replace(/^Bearer /, '');
 
-/** Whether a webhook was signed by our Evolution. */
+const secret = Buffer.from(WEBHOOK_SECRET);
+
+/** Whether a webhook carries our secret: less than the signature that zapgate checks, as most such servers do it. */
 export function isProven(header) {
-  try {
-    jwt.verify(bearer(header), WEBHOOK_SECRET, { algorithms: ['HS256'] });
-    return true;
-  } catch {
-    return false;
-  }
+  const given = Buffer.from(header ?? '');
+  return given.length === secret.length && timingSafeEqual(given, secret);
 }
 
 /** The user that a socket's token names; undefined for none. */

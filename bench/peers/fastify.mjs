@@ -9,7 +9,7 @@ const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false }
 
 app.get('/health', async () => ({ status: 'ok' }));
 app.post('/webhook/:user', async (request, reply) => {
-  if (!isProven(request.headers.authorization)) return reply.code(401).send();
+  if (!isProven(request.headers['x-webhook-secret'])) return reply.code(401).send();
   const frame = JSON.stringify(frameOf(request.body));
   for (const socket of users.get(request.params.user) ?? []) socket.send(frame);
   return { status: 'ok' };

@@ -27,7 +27,7 @@ app.disable('x-powered-by');
 app.disable('etag');
 app.get('/health', (_, response) => response.json({ status: 'ok' }));
 app.post('/webhook/:user', express.json({ limit: '32mb' }), async (request, response) => {
-  if (!isProven(request.headers.authorization)) return response.status(401).end();
+  if (!isProven(request.headers['x-webhook-secret'])) return response.status(401).end();
   if (pool) {
     const insert = { name: 'insert', text: 'INSERT INTO events (user_id, body) VALUES ($1, $2)' };
     await pool.query({ ...insert, values: [request.params.user, request.body] });

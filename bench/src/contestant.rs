@@ -117,25 +117,27 @@ impl Contestant {
     /// The head of a user's webhook with a body of that length.
     pub fn webhook_head(self, user: usize, length: usize) -> anyhow::Result<String> {
         let user = user_id(user);
-        let path = match self {
-            Self::Zapgate => format!("/api/webhook/user/{user}"),
-            _ => format!("/webhook/{user}"),
+        let (path, proof) = match self {
+            Self::Zapgate => {
+                // As Evolution signs: HS256, ten minutes.
+                let now = jiff::Timestamp::now().as_second();
+                let claims = json!({"iat": now, "exp": now + 600, "app": "evolution", "action": "webhook"});
+                let token = signed(WEBHOOK_SECRET, &claims)?;
+                (format!("/api/webhook/user/{user}"), format!("Authorization: Bearer {token}"))
+            }
+            _ => (format!("/webhook/{user}"), format!("X-Webhook-Secret: {WEBHOOK_SECRET}")),
         };
-        // As Evolution signs: HS256, ten minutes.
-        let now = jiff::Timestamp::now().as_second();
-        let proof = signed(WEBHOOK_SECRET, &json!({"iat": now, "exp": now + 600, "app": "evolution", "action": "webhook"}))?;
         Ok(format!(
-            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {proof}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{proof}\r\n\
              User-Agent: axios/1.12.2\r\nContent-Length: {length}\r\n\r\n"
         ))
     }
 
-    /// The upgrade of a user's socket; `after` asks for what was missed.
-    pub fn upgrade(self, port: u16, user: usize, after: Option<(&str, u64)>) -> anyhow::Result<Request> {
-        let path = match (self, after) {
-            (Self::Zapgate, Some((epoch, seq))) => format!("/ws?since={seq}&epoch={epoch}"),
-            (Self::Socketio | Self::SocketioPostgres, _) => "/socket.io/?EIO=4&transport=websocket".to_owned(),
-            _ => "/ws".to_owned(),
+    /// The upgrade of a user's socket.
+    pub fn upgrade(self, port: u16, user: usize) -> anyhow::Result<Request> {
+        let path = match self.dialect() {
+            Dialect::SocketIo => "/socket.io/?EIO=4&transport=websocket",
+            Dialect::Plain => "/ws",
         };
         let mut request = format!("ws://127.0.0.1:{port}{path}").into_client_request()?;
         request.headers_mut().insert("authorization", format!("Bearer {}", token(user)?).parse()?);

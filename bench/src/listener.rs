@@ -28,25 +28,23 @@ pub struct Listener {
 pub struct Greeted {
     socket: WebSocketStream<TcpStream>,
     dialect: Dialect,
-    /// What it was greeted with.
-    pub hello: String,
 }
 
 impl Greeted {
     /// Opens a socket of the user and waits for its greeting.
-    pub async fn open(contestant: Contestant, port: u16, user: usize, after: Option<(&str, u64)>) -> anyhow::Result<Self> {
-        let request = contestant.upgrade(port, user, after)?;
+    pub async fn open(contestant: Contestant, port: u16, user: usize) -> anyhow::Result<Self> {
+        let request = contestant.upgrade(port, user)?;
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
         let (mut socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
         let dialect = contestant.dialect();
-        let mut hello = next_text(&mut socket).await?;
+        next_text(&mut socket).await?;
         if dialect == Dialect::SocketIo {
             socket.send(Message::text("40")).await?;
-            hello = next_text(&mut socket).await?;
+            next_text(&mut socket).await?;
         }
-        Ok(Self { socket, dialect, hello })
+        Ok(Self { socket, dialect })
     }
 
     /// Puts what comes into the ledger, from the cursor on.

@@ -72,7 +72,8 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         for scenario in Scenario::all(args.seconds) {
             for contestant in scenario.contestants() {
                 let wanted = args.contestants.is_empty() || args.contestants.contains(&contestant);
-                let named = args.scenarios.is_empty() || args.scenarios.iter().any(|name| scenario.key().starts_with(name));
+                let named =
+                    args.scenarios.is_empty() || args.scenarios.iter().any(|name| scenario.key().starts_with(name));
                 let possible = contestant != Contestant::SocketioPostgres || places.postgres.is_some();
                 if !(wanted && named && possible) {
                     continue;

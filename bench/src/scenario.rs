@@ -204,7 +204,7 @@ async fn paced(
     apart: Duration,
     lasts: Duration,
 ) -> anyhow::Result<usize> {
-    let events = (lasts.as_secs_f64() / apart.as_secs_f64()) as usize;
+    let events = usize::try_from(lasts.as_nanos() / apart.as_nanos())?;
     let goal = stage.ledger.arrived() + events as u64;
     let mut due = pacer::pace(events, apart);
     let mut users = queues.iter().cycle();
@@ -278,7 +278,7 @@ async fn connects(contestant: Contestant, places: &Places, sockets: usize) -> an
         if some.is_empty() {
             break;
         }
-        open.extend(try_join_all(some.into_iter().map(|user| Greeted::open(contestant, port, user, None))).await?);
+        open.extend(try_join_all(some.into_iter().map(|user| Greeted::open(contestant, port, user))).await?);
     }
     let took = begun.elapsed();
     let cpu = stage.process.usage()?.cpu.saturating_sub(before.cpu);

@@ -71,7 +71,7 @@ impl Stage {
     pub async fn listen(&mut self, users: impl Iterator<Item = usize>) -> anyhow::Result<()> {
         let (contestant, port) = (self.contestant, self.process.port);
         let opened: Vec<(usize, Greeted)> = stream::iter(users)
-            .map(|user| async move { anyhow::Ok((user, Greeted::open(contestant, port, user, None).await?)) })
+            .map(|user| async move { anyhow::Ok((user, Greeted::open(contestant, port, user).await?)) })
             .buffer_unordered(OPENED_AT_ONCE)
             .try_collect()
             .await

@@ -57,7 +57,8 @@ async fn webhook(user: Path<String>, body: Bytes, floor: Data<Floor>) -> impl Re
 }
 
 async fn socket(request: HttpRequest, payload: Payload, floor: Data<Floor>) -> actix_web::Result<HttpResponse> {
-    let bearer = request.headers().get("authorization").and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
+    let bearer =
+        request.headers().get("authorization").and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
     let validation = Validation::new(Algorithm::HS256);
     let claims = bearer.and_then(|token| jsonwebtoken::decode::<Claims>(token, &floor.key, &validation).ok());
     let Some(claims) = claims else { return Ok(HttpResponse::Unauthorized().finish()) };
@@ -74,7 +75,7 @@ async fn socket(request: HttpRequest, payload: Payload, floor: Data<Floor>) -> a
             tokio::select! {
                 Some(frame) = frames.recv() => if session.text(frame).await.is_err() { return },
                 message = stream.recv() => match message {
-                    Some(Ok(actix_ws::Message::Ping(bytes))) => if session.pong(&bytes).await.is_err() { return },
+                    Some(Ok(actix_ws::Message::Ping(bytes))) if session.pong(&bytes).await.is_err() => return,
                     Some(Ok(actix_ws::Message::Close(_)) | Err(_)) | None => return,
                     _ => {}
                 },
