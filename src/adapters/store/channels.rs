@@ -42,7 +42,7 @@ macro_rules! position {
             ") FROM events WHERE ",
             $rows,
             "), head + 1) FROM \
-             (SELECT id, MAX(head, COALESCE((SELECT MAX(",
+             (SELECT id, MAX(dropped_head, COALESCE((SELECT MAX(",
             $seq,
             ") FROM events WHERE ",
             $rows,

@@ -15,7 +15,7 @@ const BATCH: i64 = 500;
 const BATCH_BYTES: i64 = 4 << 20;
 
 /// A channel's head is read off its last row; where that goes, it is written down first.
-const WRITE_HEADS_DOWN: &str = "UPDATE channels SET head = MAX(channels.head, v.head) FROM ( \
+const WRITE_HEADS_DOWN: &str = "UPDATE channels SET dropped_head = MAX(dropped_head, v.head) FROM ( \
        SELECT user_channel AS id, MAX(seq) AS head FROM events WHERE id <= $1 GROUP BY user_channel \
        UNION ALL SELECT org_channel, MAX(org_seq) FROM events WHERE id <= $1 AND org_channel IS NOT NULL GROUP BY org_channel \
        UNION ALL SELECT a.id, MAX(admin_seq) FROM events, channels a WHERE events.id <= $1 AND a.kind = 'admin' GROUP BY a.id \

@@ -22,7 +22,7 @@ macro_rules! head {
         concat!(
             "MAX(",
             $channel,
-            ".head, COALESCE((SELECT MAX(",
+            ".dropped_head, COALESCE((SELECT MAX(",
             $seq,
             ") FROM events WHERE ",
             $id,
@@ -43,7 +43,7 @@ const SUBJECTS: &str = concat!(
      JOIN channels u ON u.kind = 'user' AND u.name = i.user_id \
      LEFT JOIN channels o ON o.kind = 'org' AND o.name = i.organization_id"
 );
-const LOG_HEAD: &str = "SELECT MAX(head, COALESCE((SELECT MAX(admin_seq) FROM events WHERE admin_seq IS NOT NULL), 0)), \
+const LOG_HEAD: &str = "SELECT MAX(dropped_head, COALESCE((SELECT MAX(admin_seq) FROM events WHERE admin_seq IS NOT NULL), 0)), \
      COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) FROM channels WHERE kind = 'admin'";
 const SEEN_WITH_ENTRY: &str =
     "SELECT d.key, d.seq, d.content FROM json_each($1) k JOIN dedupe_messages d ON d.key = unhex(k.value)";
