@@ -175,12 +175,10 @@ impl Listener {
         if self.vain_reads > 1 {
             tokio::time::sleep(VAIN_READ_PAUSE).await;
         }
-        let entries = self.live.store.entries_on(self.subscription.channel(), self.sent, PAGE).await?;
-        // A short page may have been cut by its bytes: only an empty one is the end.
-        let at_end = entries.is_empty();
-        self.waiting = self.render(entries).await?;
-        self.vain_reads = if at_end { self.vain_reads + 1 } else { 0 };
-        self.phase = Phase::Reading { at_end };
+        let read = self.live.store.entries_on(self.subscription.channel(), self.sent, PAGE).await?;
+        self.vain_reads = if read.entries.is_empty() { self.vain_reads + 1 } else { 0 };
+        self.waiting = self.render(read.entries).await?;
+        self.phase = Phase::Reading { at_end: read.at_end };
         Ok(())
     }
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::SqliteConnection;
+use sqlx::Row;
 
-use super::{Store, instances};
+use super::Store;
+use super::instances::{self, instance_columns};
 use crate::domain::channel::Channel;
 use crate::domain::error::Error;
+use crate::domain::ids::UserId;
 use crate::domain::instance::Instance;
 
 /// A channel at one moment, read in one transaction.
@@ -41,7 +43,7 @@ macro_rules! position {
             $seq,
             ") FROM events WHERE ",
             $rows,
-            "), head + 1) FROM \
+            "), head + 1) AS kept_from FROM \
              (SELECT id, MAX(dropped_head, COALESCE((SELECT MAX(",
             $seq,
             ") FROM events WHERE ",
@@ -54,7 +56,14 @@ macro_rules! position {
     };
 }
 
-const POSITION_USER: &str = position!("user_channel = c.id", "seq", "user");
+/// All of a user's opening at once: thousands of them may come back in one moment.
+const USER: &str = concat!(
+    "SELECT p.head, p.kept_from, i.* FROM (",
+    position!("user_channel = c.id", "seq", "user"),
+    ") p LEFT JOIN (",
+    instance_columns!(),
+    "user_id = $1) i"
+);
 const POSITION_ORG: &str = position!("org_channel = c.id", "org_seq", "org");
 const POSITION_ADMIN: &str = position!("admin_seq IS NOT NULL", "admin_seq", "admin");
 
@@ -62,35 +71,40 @@ impl Store {
     /// # Errors
     /// [`Error::Store`].
     pub async fn opening(&self, channel: &Channel) -> Result<Opening, Error> {
-        let mut tx = self.read.begin().await.map_err(|e| Error::store("opening a channel", e))?;
-        let (sql, name) = match channel {
-            Channel::User(user) => (POSITION_USER, user.as_str()),
+        let (position, name) = match channel {
+            Channel::User(user) => return self.opening_of_user(user).await,
             Channel::Org(org) => (POSITION_ORG, org.as_str()),
             Channel::Admin => (POSITION_ADMIN, ""),
         };
-        let position: Option<(i64, i64)> = sqlx::query_as(sql)
-            .bind(name)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(|e| Error::store("reading a channel's head", e))?;
-        let (head, kept_from) = position.unwrap_or((0, 1));
-        let snapshot = snapshot(&mut tx, channel).await?;
+        let mut tx = self.read.begin().await.map_err(|e| Error::store("opening a channel", e))?;
+        let position: Option<(i64, i64)> =
+            sqlx::query_as(position).bind(name).fetch_optional(&mut *tx).await.map_err(unread)?;
+        let (head, kept_from) = position.unwrap_or(NOTHING_YET);
+        let snapshot = match channel {
+            Channel::Org(org) => Snapshot::Org(instances::page(&mut tx, Some(org), 0, ORG_SNAPSHOT, false).await?),
+            Channel::User(_) | Channel::Admin => Snapshot::Admin(instances::totals(&mut tx, None).await?),
+        };
         Ok(Opening { head, kept_from, snapshot })
+    }
+
+    async fn opening_of_user(&self, user: &UserId) -> Result<Opening, Error> {
+        let row = sqlx::query(USER).bind(user.as_str()).fetch_optional(&self.read).await.map_err(unread)?;
+        let Some(row) = row else {
+            let (head, kept_from) = NOTHING_YET;
+            return Ok(Opening { head, kept_from, snapshot: Snapshot::User(None) });
+        };
+        let instance = instances::in_row(&row)?;
+        Ok(Opening {
+            head: row.try_get("head").map_err(unread)?,
+            kept_from: row.try_get("kept_from").map_err(unread)?,
+            snapshot: Snapshot::User(instance.map(Box::new)),
+        })
     }
 }
 
-async fn snapshot(db: &mut SqliteConnection, channel: &Channel) -> Result<Snapshot, Error> {
-    Ok(match channel {
-        Channel::User(user) => Snapshot::User(instances::of_user(db, user).await?.map(Box::new)),
-        Channel::Org(org) => Snapshot::Org(instances::page(db, Some(org), 0, ORG_SNAPSHOT, false).await?),
-        Channel::Admin => {
-            let counts: Vec<(String, i64)> = sqlx::query_as(
-                "SELECT status, COUNT(*) FROM whatsapp_instances WHERE removed_at IS NULL GROUP BY status",
-            )
-            .fetch_all(db)
-            .await
-            .map_err(|e| Error::store("counting instances", e))?;
-            Snapshot::Admin(counts.into_iter().collect())
-        }
-    })
+/// The position on a channel that nobody has said anything on.
+const NOTHING_YET: (i64, i64) = (0, 1);
+
+fn unread(cause: sqlx::Error) -> Error {
+    Error::store("reading a channel's head", cause)
 }

@@ -106,6 +106,14 @@ pub struct PageSize {
     pub bytes: i64,
 }
 
+/// What one read of a channel found.
+#[derive(Clone, Debug)]
+pub struct ChannelRead {
+    pub entries: Vec<Entry>,
+    /// No row follows the last one, as of this read.
+    pub at_end: bool,
+}
+
 /// What one read of the tail found.
 #[derive(Clone, Debug)]
 pub struct TailRead {
@@ -121,7 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn entries_on(&self, channel: &Channel, after: i64, size: PageSize) -> Result<Vec<Entry>, Error> {
+    pub async fn entries_on(&self, channel: &Channel, after: i64, size: PageSize) -> Result<ChannelRead, Error> {
         let (sql, name) = match channel {
             Channel::User(user) => (ON_USER, user.as_str()),
             Channel::Org(org) => (ON_ORG, org.as_str()),
@@ -135,7 +143,11 @@ impl Store {
             .fetch_all(&self.read)
             .await
             .map_err(|e| Error::store("reading a channel", e))?;
-        rows.into_iter().map(Entry::try_from).collect()
+        // A page that is full in neither way was not cut.
+        let is_below = |count: usize, limit| i64::try_from(count).is_ok_and(|count| count < limit);
+        let at_end =
+            is_below(rows.len(), size.rows) && is_below(rows.iter().map(|row| row.body.len()).sum(), size.bytes);
+        Ok(ChannelRead { entries: rows.into_iter().map(Entry::try_from).collect::<Result<_, _>>()?, at_end })
     }
 
     /// Rows of all channels committed after `after`, in commit order: a page of a bounded stretch of the log, so that

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use sqlx::{Executor, FromRow, Sqlite, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Executor, FromRow, Row, Sqlite, SqliteConnection};
 use tracing::error;
 use uuid::Uuid;
 
@@ -28,6 +29,8 @@ macro_rules! instance_columns {
         )
     };
 }
+
+pub(super) use instance_columns;
 
 const OF_USER: &str = concat!(instance_columns!(), "user_id = $1");
 const NAMED: &str = concat!(instance_columns!(), "instance_name = $1");
@@ -194,11 +197,14 @@ pub(super) async fn one<'c>(
     row.map(Instance::try_from).transpose()
 }
 
-pub(super) async fn of_user<'c>(
-    db: impl Executor<'c, Database = Sqlite>,
-    user: &UserId,
-) -> Result<Option<Instance>, Error> {
-    one(db, OF_USER, user.as_str()).await
+/// The instance in a row that may have none, such as of an outer join.
+pub(super) fn in_row(row: &SqliteRow) -> Result<Option<Instance>, Error> {
+    let broken = |e| Error::store("reading one instance", e);
+    let session: Option<i64> = row.try_get("session_id").map_err(broken)?;
+    if session.is_none() {
+        return Ok(None);
+    }
+    InstanceRow::from_row(row).map_err(broken)?.try_into().map(Some)
 }
 
 /// See [`Store::instances`]. Fewer than `limit` only when no more follow, however many were left out.

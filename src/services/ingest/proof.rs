@@ -180,17 +180,15 @@ impl Proofs {
     /// What `proof` makes of the first key that proves: the instance's own before the undivided ones, since those are
     /// what `connect` registers.
     fn proven<T>(&self, instance: Option<&InstanceName>, proof: impl Fn(&Key) -> Option<T>) -> Option<T> {
-        let by_own = instance.and_then(|name| {
-            let kept = self.derived.get(name).map(|keys| Arc::clone(&keys));
-            let is_new = kept.is_none();
-            let keys = kept.unwrap_or_else(|| self.secrets.iter().map(|s| Key::of(derived(s, name))).collect());
-            let proven = keys.iter().find_map(&proof)?;
-            if is_new {
-                self.keep(name, keys);
-            }
-            Some(proven)
-        });
-        by_own.or_else(|| self.undivided.iter().find_map(&proof))
+        let Some(name) = instance else { return self.undivided.iter().find_map(proof) };
+        let kept = self.derived.get(name).map(|keys| Arc::clone(&keys));
+        let is_new = kept.is_none();
+        let own = kept.unwrap_or_else(|| self.secrets.iter().map(|secret| Key::of(derived(secret, name))).collect());
+        let proven = own.iter().chain(&self.undivided).find_map(proof);
+        if is_new && proven.is_some() {
+            self.keep(name, own);
+        }
+        proven
     }
 
     /// Only names that have proven something get here: a stranger can't fill it.

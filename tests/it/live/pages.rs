@@ -30,7 +30,7 @@ async fn rig() -> Rig {
 async fn pages(rig: &Rig, channel: &Channel, size: PageSize) -> Vec<Vec<usize>> {
     let (mut pages, mut after) = (Vec::new(), 0);
     loop {
-        let entries = rig.store.entries_on(channel, after, size).await.unwrap();
+        let entries = rig.store.entries_on(channel, after, size).await.unwrap().entries;
         let Some(last) = entries.last() else { return pages };
         after = last.seq_on(channel).unwrap();
         pages.push(entries.iter().map(|entry| entry.body.len() / KIB).collect());

@@ -61,12 +61,14 @@ async fn next_on(db: &mut SqliteConnection, kind: &str, name: &str) -> (i64, i64
         .execute(&mut *db)
         .await
         .unwrap();
-    sqlx::query_as("UPDATE channels SET dropped_head = dropped_head + 1 WHERE kind = $1 AND name = $2 RETURNING id, dropped_head")
-        .bind(kind)
-        .bind(name)
-        .fetch_one(db)
-        .await
-        .unwrap()
+    sqlx::query_as(
+        "UPDATE channels SET dropped_head = dropped_head + 1 WHERE kind = $1 AND name = $2 RETURNING id, dropped_head",
+    )
+    .bind(kind)
+    .bind(name)
+    .fetch_one(db)
+    .await
+    .unwrap()
 }
 
 pub fn user(name: &str) -> Channel {
@@ -117,8 +119,13 @@ impl Rig {
         .await
         .unwrap();
         tx.commit().await.unwrap();
-        let entry =
-            self.store.entries_on(&user(owner), seq - 1, PageSize { rows: 1, bytes: 1 }).await.unwrap().remove(0);
+        let entry = self
+            .store
+            .entries_on(&user(owner), seq - 1, PageSize { rows: 1, bytes: 1 })
+            .await
+            .unwrap()
+            .entries
+            .remove(0);
         Committed { entry, qr: None }
     }
 
