@@ -6,6 +6,7 @@ mod kinds;
 mod message;
 
 use bytestring::ByteString;
+use memchr::memchr2;
 
 use self::data::{Data, quoted};
 pub use self::kinds::{goes_to_admin, goes_to_org, is_about_messages, is_qrcode, is_status};
@@ -68,7 +69,10 @@ pub fn text(entry: &Entry, seq: i64, body: &Body) -> ByteString {
     let late = if entry.late { "\"late\":true," } else { "" };
     let frame = format!("{{\"type\":{kind},\"seq\":{seq},\"at\":\"{at}\",{late}\"data\":{}}}", body.data);
     // Inside JSON texts line ends are always escaped: these stand between tokens.
-    if frame.contains(['\n', '\r']) { frame.replace(['\n', '\r'], " ").into() } else { frame.into() }
+    match memchr2(b'\n', b'\r', frame.as_bytes()) {
+        Some(_) => frame.replace(['\n', '\r'], " ").into(),
+        None => frame.into(),
+    }
 }
 
 /// An erased row stays as `{"type":"erased"}` (DESIGN "Storage"); a webhook always has an `event`.

@@ -33,22 +33,25 @@ macro_rules! head {
     };
 }
 
+// `CROSS JOIN` keeps the order in which tables are named: SQLite knows nothing of how few a list names, and would begin
+// with all users there are.
+
 const SUBJECTS: &str = concat!(
     "SELECT i.session_id, i.instance_name, i.user_id, u.id AS channel, ",
     head!("u", "user_channel", "seq"),
     " AS head, i.organization_id, o.id AS org_channel, ",
     head!("o", "org_channel", "org_seq"),
     " AS org_head, i.state, i.qr, i.connected_at, i.wake_at \
-     FROM json_each($1) n JOIN whatsapp_instances i ON i.instance_name = n.value \
-     JOIN channels u ON u.kind = 'user' AND u.name = i.user_id \
+     FROM json_each($1) n CROSS JOIN whatsapp_instances i ON i.instance_name = n.value \
+     CROSS JOIN channels u ON u.kind = 'user' AND u.name = i.user_id \
      LEFT JOIN channels o ON o.kind = 'org' AND o.name = i.organization_id"
 );
 const LOG_HEAD: &str = "SELECT MAX(dropped_head, COALESCE((SELECT MAX(admin_seq) FROM events WHERE admin_seq IS NOT NULL), 0)), \
      COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) FROM channels WHERE kind = 'admin'";
 const SEEN_WITH_ENTRY: &str =
-    "SELECT d.key, d.seq, d.content FROM json_each($1) k JOIN dedupe_messages d ON d.key = unhex(k.value)";
+    "SELECT d.key, d.seq, d.content FROM json_each($1) k CROSS JOIN dedupe_messages d ON d.key = unhex(k.value)";
 const SEEN_RECENTLY: &str = "SELECT d.key, d.seq, d.content FROM json_each($2) y CROSS JOIN json_each($1) k \
-     JOIN dedupe_recent d ON d.day = y.value AND d.key = unhex(k.value)";
+     CROSS JOIN dedupe_recent d ON d.day = y.value AND d.key = unhex(k.value)";
 
 /// Whether the identities of messages are looked up, however old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,4 +216,26 @@ fn readable<T: DeserializeOwned>(json: &str, instance: &str) -> Option<T> {
     serde_json::from_str(json)
         .inspect_err(|_| error!(instance.name = instance, "what is known of an instance can't be read: it begins anew"))
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::store::Store;
+
+    #[tokio::test]
+    async fn no_question_goes_through_a_whole_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("zapgate.db")).await.unwrap();
+        for sql in [SUBJECTS, SEEN_WITH_ENTRY, SEEN_RECENTLY] {
+            let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let steps: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(plan).bind("[]").bind("[]").fetch_all(&store.read).await.unwrap();
+
+            let scans: Vec<&String> =
+                steps.iter().map(|(.., step)| step).filter(|step| step.starts_with("SCAN")).collect();
+            assert!(scans.iter().all(|scan| scan.contains("VIRTUAL TABLE")), "{scans:?}");
+            assert!(steps.iter().any(|(.., step)| step.starts_with("SEARCH")), "{steps:?}");
+        }
+    }
 }
