@@ -3,15 +3,21 @@
 //! table.
 
 mod contestant;
+mod crowd;
 mod event;
+mod history;
 mod ledger;
 mod listener;
+mod load;
 mod pacer;
 mod poster;
 mod process;
+mod recording;
 mod report;
 mod scenario;
+mod sequence;
 mod stage;
+mod template;
 
 use std::path::PathBuf;
 
@@ -62,18 +68,19 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn measure(args: Args) -> anyhow::Result<()> {
+    let histories = tempfile::tempdir()?;
     let places = Places {
         binaries: args.binaries.canonicalize().context("--binaries")?,
         peers: args.peers.canonicalize().context("--peers")?,
         postgres: args.postgres_url.zip(args.postgres_pid),
+        histories: histories.path().to_owned(),
     };
     let mut report = Report::default();
     for round in 1..=args.rounds {
         for scenario in Scenario::all(args.seconds) {
             for contestant in scenario.contestants() {
                 let wanted = args.contestants.is_empty() || args.contestants.contains(&contestant);
-                let named =
-                    args.scenarios.is_empty() || args.scenarios.iter().any(|name| scenario.key().starts_with(name));
+                let named = args.scenarios.is_empty() || args.scenarios.iter().any(|name| scenario.is_called(name));
                 let possible = contestant != Contestant::SocketioPostgres || places.postgres.is_some();
                 if !(wanted && named && possible) {
                     continue;
