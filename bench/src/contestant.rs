@@ -58,6 +58,12 @@ pub struct Places {
     pub histories: PathBuf,
 }
 
+impl Places {
+    pub fn bun(&self) -> PathBuf {
+        self.peers.join("node_modules/.bin/bun")
+    }
+}
+
 /// The file that zapgate keeps in its folder.
 pub const DATABASE: &str = "zapgate.db";
 /// What the SaaS signs its users' tokens with.
@@ -111,7 +117,7 @@ impl Contestant {
             }
             Self::Fastify => node("fastify.mjs"),
             Self::Bun => {
-                let mut command = Command::new(places.peers.join("node_modules/.bin/bun"));
+                let mut command = Command::new(places.bun());
                 command.arg(places.peers.join("bun.mjs"));
                 command
             }

@@ -23,7 +23,7 @@ use crate::template::Kinds;
 /// Events that each of them misses.
 pub const MISSED: usize = 50;
 /// How long a recovery may take.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A crowd, from outside its thread.
 #[derive(Debug)]

@@ -43,8 +43,8 @@ impl fmt::Display for Faults {
 /// Not everything arrived in time, and nothing that did was wrong: more was asked of the server than it can do.
 #[derive(Debug)]
 pub struct Collapsed {
-    arrived: u64,
-    expected: u64,
+    pub arrived: u64,
+    pub expected: u64,
 }
 
 impl fmt::Display for Collapsed {

@@ -4,6 +4,7 @@
 
 mod contestant;
 mod crowd;
+mod environment;
 mod event;
 mod history;
 mod ledger;
@@ -17,16 +18,19 @@ mod report;
 mod scenario;
 mod sequence;
 mod stage;
+mod targets;
 mod template;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
 use tokio::task::LocalSet;
 
 use crate::contestant::{Contestant, Places};
-use crate::report::Report;
+use crate::environment::Environment;
+use crate::report::{Report, write_into};
 use crate::scenario::Scenario;
 
 #[derive(Debug, Parser)]
@@ -59,7 +63,13 @@ struct Args {
     /// Where the figures go as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// The document whose table is replaced, if every run was whole.
+    #[arg(long)]
+    write: Option<PathBuf>,
 }
+
+/// No run takes longer, whatever its server does.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
@@ -75,7 +85,7 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         postgres: args.postgres_url.zip(args.postgres_pid),
         histories: histories.path().to_owned(),
     };
-    let mut report = Report::default();
+    let mut report = Report::new(Environment::of(&places, args.rounds, args.seconds));
     for round in 1..=args.rounds {
         for scenario in Scenario::all(args.seconds) {
             for contestant in scenario.contestants() {
@@ -86,18 +96,22 @@ async fn measure(args: Args) -> anyhow::Result<()> {
                     continue;
                 }
                 eprintln!("round {round}: {}: {}", scenario.key(), contestant.name());
-                let outcome = scenario.run(contestant, &places).await;
+                let outcome = match tokio::time::timeout(PATIENCE, scenario.run(contestant, &places)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Err(anyhow::anyhow!("it did not end within {PATIENCE:?}")),
+                };
                 if let Err(e) = &outcome {
-                    eprintln!("    failed: {e:#}");
+                    eprintln!("    {e:#}");
                 }
                 report.add(&scenario, contestant, outcome);
             }
         }
     }
-    println!("{report}");
+    let judged = report.judged();
+    println!("{judged}");
     if let Some(path) = args.json {
-        std::fs::write(&path, serde_json::to_vec_pretty(&report)?).with_context(|| path.display().to_string())?;
+        std::fs::write(&path, serde_json::to_vec_pretty(&judged)?).with_context(|| path.display().to_string())?;
     }
     anyhow::ensure!(report.is_sound(), "something was lost, doubled, out of order, or not measured");
-    Ok(())
+    args.write.map_or(Ok(()), |document| write_into(&document, &judged))
 }

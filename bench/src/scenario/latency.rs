@@ -1,6 +1,6 @@
 //! How long an event takes from when it was due until a socket has it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Figure, USERS, WARM_UP, at, figure};
 use crate::contestant::{Contestant, Places};
@@ -30,9 +30,13 @@ pub(super) async fn growth(
     lasts: Duration,
 ) -> anyhow::Result<Vec<Figure>> {
     let folder = history::folder(contestant, places, rows, USERS).await?;
+    let begun = Instant::now();
     let mut stage = Stage::set_on(contestant, places, USERS, folder).await?;
+    let started = begun.elapsed();
     let senders = senders(&mut stage, USERS, Kinds::Texts).await?;
-    measure(stage, senders, (GROWTH_PER_SECOND, lasts)).await
+    let mut figures = measure(stage, senders, (GROWTH_PER_SECOND, lasts)).await?;
+    figures.push(figure("s until it answers after its start", started.as_secs_f64()));
+    Ok(figures)
 }
 
 async fn measure(

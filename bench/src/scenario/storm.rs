@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Figure, USERS, WARM_UP, at, figure};
 use crate::contestant::{Contestant, Places};
 use crate::crowd::{Crowd, PATIENCE};
-use crate::load::{OpenLoop, with_senders};
+use crate::load::{OpenLoop, senders};
+use crate::stage::Stage;
 use crate::template::Kinds;
 
 /// Others' events.
@@ -17,10 +18,10 @@ pub(super) async fn storm(
     sockets: usize,
     lasts: Duration,
 ) -> anyhow::Result<Vec<Figure>> {
-    let (stage, senders) = with_senders(contestant, places, USERS, Kinds::Texts).await?;
-    let users = USERS..USERS + sockets;
-    stage.make_users(users.clone()).await?;
-    let crowd = Crowd::away((contestant, stage.process.port), users).await?;
+    let mut stage = Stage::set(contestant, places, USERS).await?;
+    stage.make_users(0..USERS + sockets).await?;
+    let crowd = Crowd::away((contestant, stage.process.port), USERS..USERS + sockets).await?;
+    let senders = senders(&mut stage, USERS, Kinds::Texts).await?;
     let mut open_loop = OpenLoop::new(senders, PER_SECOND, &stage.ledger);
     open_loop.run(WARM_UP).await?;
     stage.ledger.take_latencies();
