@@ -49,7 +49,7 @@ const EVENTS: &str = r#"
     SELECT COALESCE((SELECT MAX(id) FROM events), 0) + 1 + n, o.channel, o.head + 1 + n / $2,
         o.instance_name, 'messages.upsert', o.updated_at, o.updated_at, randomblob(16),
         CAST(format('{"event":"messages.upsert","instance":"%s","data":{"key":{"remoteJid":"5511999990001@s.whatsapp.net",'
-            || '"fromMe":false,"id":"AC%030d"},"message":{"conversation":"Oi"},"messageType":"conversation"}}',
+            || '"fromMe":false,"id":"AC%030d"},"message":{"conversation":"Oi"}}}',
             o.instance_name, n) AS BLOB)
     FROM numbers JOIN owners o ON o.turn = n % $2"#;
 
@@ -86,4 +86,61 @@ async fn checkpointed(database: &Path) -> anyhow::Result<()> {
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
     connection.close().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+
+    /// A database as zapgate makes it, with two users.
+    async fn made(database: &Path) {
+        let mut connection =
+            SqliteConnectOptions::new().filename(database).create_if_missing(true).connect().await.unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/sqlite");
+        let mut migrations: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+        migrations.sort();
+        for migration in migrations {
+            let sql = fs::read_to_string(migration).unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        }
+        for user in ["a", "b"] {
+            let sql = format!(
+                "INSERT INTO channels (kind, name, head) VALUES ('user', '{user}', 1);
+                 INSERT INTO whatsapp_instances (id, instance_name, user_id, created_at, updated_at)
+                 VALUES ('{user}', 'user_{user}', '{user}', 5, 5);
+                 INSERT INTO events (user_channel, seq, instance_name, event, at, emitted_at, body)
+                 SELECT id, 1, 'user_{user}', 'zapgate.status', 5, 5, '{{}}' FROM channels WHERE name = '{user}'"
+            );
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_history_is_as_dense_as_one_that_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join(DATABASE);
+        made(&database).await;
+
+        fill(&database, 11, 2).await.unwrap();
+
+        let mut connection = SqliteConnectOptions::new().filename(&database).connect().await.unwrap();
+        let heads = "SELECT c.name, c.head, COUNT(*), MAX(e.seq) - MIN(e.seq) + 1, COUNT(DISTINCT e.instance_name) \
+             FROM channels c JOIN events e ON e.user_channel = c.id GROUP BY c.id ORDER BY c.name";
+        let heads: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(heads).fetch_all(&mut connection).await.unwrap();
+        assert_eq!(heads, [("a".into(), 7, 7, 7, 1), ("b".into(), 6, 6, 6, 1)]);
+        let remembered = "SELECT COUNT(*) FROM dedupe_messages d \
+             JOIN events e ON e.identity = d.key AND e.seq = d.seq AND LENGTH(d.key) = 16";
+        assert_eq!(sqlx::query_scalar::<_, i64>(remembered).fetch_one(&mut connection).await.unwrap(), 11);
+        let next = "SELECT seq FROM sqlite_sequence WHERE name = 'events'";
+        assert_eq!(sqlx::query_scalar::<_, i64>(next).fetch_one(&mut connection).await.unwrap(), 13);
+        let body: Vec<u8> = sqlx::query_scalar("SELECT body FROM events ORDER BY id DESC LIMIT 1")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert!((190..210).contains(&body.len()), "{}", body.len());
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&body).unwrap()["instance"], "user_a");
+    }
 }
