@@ -40,16 +40,18 @@ impl fmt::Display for Faults {
     }
 }
 
-/// Not everything arrived in time, and nothing that did was wrong: more was asked of the server than it can do.
+/// Not everything was done in time, and nothing that was done was wrong: more was asked of the server than it can do.
 #[derive(Debug)]
 pub struct Collapsed {
-    pub arrived: u64,
-    pub expected: u64,
+    /// `sent` or `arrived`.
+    pub what: &'static str,
+    pub done: u64,
+    pub wanted: u64,
 }
 
 impl fmt::Display for Collapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} arrived in time", self.arrived, self.expected)
+        write!(f, "{} of {} {} in time", self.done, self.wanted, self.what)
     }
 }
 
@@ -136,9 +138,13 @@ impl Ledger {
         self.faults.borrow_mut().not_dense += 1;
     }
 
-    /// Waits until so many events were sent in all; `false` when that takes longer.
-    pub async fn all_sent(&self, goal: u64, within: Duration) -> bool {
-        self.reach(|| self.sent.get() >= goal, within).await
+    /// Waits until so many events were sent in all.
+    ///
+    /// # Errors
+    /// [`Collapsed`] when that takes longer.
+    pub async fn all_sent(&self, goal: u64, within: Duration) -> Result<(), Collapsed> {
+        let in_time = self.reach(|| self.sent.get() >= goal, within).await;
+        in_time.then_some(()).ok_or(Collapsed { what: "sent", done: self.sent.get(), wanted: goal })
     }
 
     /// Waits until all that was sent has arrived, and says what is wrong where it does not or not exactly so.
@@ -152,7 +158,7 @@ impl Ledger {
             bail!("{arrived} of {expected} arrived; {faults}");
         }
         if !in_time {
-            bail!(Collapsed { arrived, expected });
+            bail!(Collapsed { what: "arrived", done: arrived, wanted: expected });
         }
         Ok(())
     }
@@ -238,6 +244,7 @@ mod tests {
 
         ledger.settle(AT_ONCE).await.unwrap();
         assert_eq!(ledger.take_latencies().len(), 1);
-        assert!(ledger.all_sent(3, AT_ONCE).await && !ledger.all_sent(4, AT_ONCE).await);
+        ledger.all_sent(3, AT_ONCE).await.unwrap();
+        assert_eq!(ledger.all_sent(4, AT_ONCE).await.unwrap_err().to_string(), "3 of 4 sent in time");
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::contestant::{Contestant, Places};
-use crate::ledger::Ledger;
+use crate::ledger::{Collapsed, Ledger};
 use crate::pacer;
 use crate::poster::Poster;
 use crate::stage::{SETTLES_IN, Stage};
@@ -110,7 +110,7 @@ impl OpenLoop {
     /// Runs for so long; all has arrived when it returns.
     ///
     /// # Errors
-    /// [`crate::ledger::Collapsed`] when that takes longer than [`SETTLES_IN`].
+    /// [`Collapsed`] when that takes longer than [`SETTLES_IN`].
     pub async fn run(&mut self, lasts: Duration) -> anyhow::Result<Paced> {
         self.run_until(std::future::pending(), lasts).await
     }
@@ -132,16 +132,22 @@ impl OpenLoop {
             events += 1;
         }
         drop(due);
-        let goal = before + events;
-        self.ledger.all_sent(goal, GRACE).await;
-        let unsent = goal - self.ledger.sent();
-        self.settle(goal).await?;
+        let (goal, ended) = (before + events, Instant::now());
+        let unsent = match self.ledger.all_sent(goal, GRACE).await {
+            Ok(()) => 0,
+            Err(behind) => behind.wanted - behind.done,
+        };
+        self.settle(goal, ended).await?;
         Ok(Paced { events, unsent })
     }
 
-    async fn settle(&mut self, goal: u64) -> anyhow::Result<()> {
-        self.ledger.all_sent(goal, SETTLES_IN).await;
-        let settled = self.ledger.settle(SETTLES_IN).await;
+    async fn settle(&mut self, goal: u64, ended: Instant) -> anyhow::Result<()> {
+        let all_sent = self.ledger.all_sent(goal, SETTLES_IN.saturating_sub(ended.elapsed())).await;
+        let settled = match self.ledger.settle(SETTLES_IN.saturating_sub(ended.elapsed())).await {
+            // What is wrong says more than what is late.
+            Err(wrong) if !wrong.is::<Collapsed>() => Err(wrong),
+            arrived => all_sent.map_err(anyhow::Error::from).and(arrived),
+        };
         for task in self.sending.iter_mut().filter(|task| task.is_finished()) {
             // Nobody told it to end: it says why.
             task.await?.context("a connection failed")?;

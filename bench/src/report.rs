@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn others_may_collapse_and_nobody_may_fail() {
-        let collapsed = || anyhow::Error::new(Collapsed { arrived: 1, expected: 2 }).context("at the end");
+        let collapsed = || anyhow::Error::new(Collapsed { what: "arrived", done: 1, wanted: 2 }).context("at the end");
         let mut report = Report::default();
         report.add(&FAN_OUT, Contestant::Bun, Err(collapsed()));
         assert!(report.is_sound());

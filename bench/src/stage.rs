@@ -89,8 +89,9 @@ impl Stage {
         self.ledger.settle(SETTLES_IN).await
     }
 
-    /// Ends it; no socket may have broken. The folder with what the server left.
+    /// Ends it; nothing may have come twice since, and no socket may have broken. The folder with what the server left.
     pub async fn strike(self) -> anyhow::Result<TempDir> {
+        self.settle().await?;
         for listener in self.listeners {
             listener.close().await?;
         }
