@@ -113,6 +113,7 @@ impl App {
         let epoch = lock.mark(&store).await?;
         let bus = Bus::default();
         let disk = DiskGauge::open(store.clone(), settings.ingest.disk_floor_percent).await;
+        back.spawn("checkpoints", |stop| store.clone().keep_checkpointing(stop));
         back.spawn("disk", |stop| disk.clone().watch(stop));
         let ingest = Ingest::start(&settings.ingest, store.clone(), bus.clone(), clock.clone(), disk, &back).await?;
         let news = News::default();

@@ -4,12 +4,14 @@
 pub mod aside;
 pub mod batch;
 pub mod channels;
+mod checkpoints;
 pub mod commands;
 pub mod events;
 pub mod identity;
 pub mod instances;
 pub mod retention;
 pub mod settings;
+mod transaction;
 mod turn;
 
 use std::path::{Path, PathBuf};
@@ -18,7 +20,10 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Pool, Sqlite, SqlitePool};
+use tokio::sync::Notify;
 
+use self::batch::Memories;
+use self::transaction::Transaction;
 use crate::domain::error::Error;
 
 /// An open, migrated database.
@@ -30,11 +35,21 @@ pub struct Store {
     /// else through [`Store::turn`].
     pub(in crate::adapters) write: SqlitePool,
     turns: Arc<tokio::sync::Mutex<()>>,
+    /// For checkpoints alone.
+    checkpoints: SqlitePool,
+    /// Something was committed that a checkpoint has not seen.
+    written: Arc<Notify>,
+    memory: Arc<Memories>,
+    transaction: Transaction,
     folder: PathBuf,
 }
 
 /// How long a statement waits for a lock that another connection holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Of a new database. Most webhooks are 1 to 3 KB long: in pages of the usual 4 KB half of each would be empty.
+const PAGE_BYTES: u32 = 8192;
+/// What the writing connection keeps of the database, in KiB if negative: its indexes are touched at random places.
+const WRITER_CACHE: &str = "-32768";
 /// Connections that read side by side.
 const READERS: u32 = 4;
 
@@ -49,15 +64,24 @@ impl Store {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .page_size(PAGE_BYTES)
             .foreign_keys(true)
             // What is deleted is overwritten: an expired code must not wait in a free page for whoever copies the file.
             .pragma("secure_delete", "ON")
             .busy_timeout(BUSY_TIMEOUT);
-        let write = pool(1, options.clone()).await?;
+        let writing = options
+            .clone()
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", checkpoints::BACKSTOP_PAGES.to_string());
+        let transaction = Transaction::default();
+        let write = pool(1, writing, transaction.clone()).await?;
         sqlx::migrate!("migrations/sqlite").run(&write).await.map_err(|e| Error::store("migrating the schema", e))?;
-        let read = pool(READERS, options.read_only(true).create_if_missing(false)).await?;
+        let checkpoints = pool(1, options.clone(), Transaction::default()).await?;
+        let options = options.read_only(true).create_if_missing(false);
+        let read = pool(READERS, options, Transaction::default()).await?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { read, write, turns: Arc::default(), folder })
+        let (turns, written, memory) = (Arc::default(), Arc::default(), Arc::default());
+        Ok(Self { read, write, turns, checkpoints, written, memory, transaction, folder })
     }
 
     /// The folder that holds the database, for its free space.
@@ -68,20 +92,29 @@ impl Store {
     /// Waits for running statements and closes the files.
     pub async fn close(&self) {
         self.read.close().await;
+        self.checkpoints.close().await;
         self.write.close().await;
     }
 }
 
-async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<Pool<Sqlite>, Error> {
+async fn pool(
+    connections: u32,
+    options: SqliteConnectOptions,
+    transaction: Transaction,
+) -> Result<Pool<Sqlite>, Error> {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .min_connections(connections)
         .idle_timeout(None)
         .max_lifetime(None)
+        // Its other end is a thread of this process, not a server that may have gone.
+        .test_before_acquire(false)
         // SQLite ends a transaction by itself when the disk is full or fails, and sqlx then counts one for ever that it
         // can't roll back. Such a connection goes; the next one is new.
-        .after_release(|connection, _| {
+        .after_release(move |connection, _| {
+            let transaction = transaction.clone();
             Box::pin(async move {
+                transaction.undo_abandoned(connection).await;
                 if connection.is_in_transaction() {
                     // A rollback may still be on its way: whatever is queued comes before the ping's answer.
                     connection.ping().await?;

@@ -1,6 +1,7 @@
 //! The owner of every spawned loop: a name, a stop signal, a join. Nothing in the crate spawns elsewhere.
 
 use std::future::Future;
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,7 +27,27 @@ impl Tasks {
         W: FnOnce(CancellationToken) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let (work, stop, lost) = (work(self.stop.clone()), self.stop.clone(), Arc::clone(&self.lost));
+        tokio::spawn(self.tracker.track_future(self.watched(name, work(self.stop.clone()))));
+    }
+
+    /// Like [`Tasks::spawn`], on a thread of its own: for a loop that everything else waits for, so that it waits for
+    /// nothing else.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn spawn_thread<F, W>(&self, name: &'static str, work: W) -> io::Result<()>
+    where
+        W: FnOnce(CancellationToken) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let watched = self.tracker.track_future(self.watched(name, work(self.stop.clone())));
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(watched)).map(|_| ())
+    }
+
+    /// The loop, and a word about it when it ends before its time.
+    fn watched<F: Future<Output = ()>>(&self, name: &'static str, work: F) -> impl Future<Output = ()> + use<F> {
+        let (stop, lost) = (self.stop.clone(), Arc::clone(&self.lost));
         let watched = async move {
             told_if_it_panics(name, work).await;
             if !stop.is_cancelled() {
@@ -35,8 +56,7 @@ impl Tasks {
                 let _ = lost.set(name);
             }
         };
-        let watched = watched.instrument(error_span!("task", task.name = name));
-        tokio::spawn(self.tracker.track_future(watched));
+        watched.instrument(error_span!("task", task.name = name))
     }
 
     /// Like [`Tasks::spawn`], on the current worker: for a socket's loop, whose stream cannot change threads.

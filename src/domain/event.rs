@@ -27,7 +27,8 @@ impl EventName {
         if raw.is_empty() || raw.len() > 128 || raw.chars().any(char::is_control) {
             return None;
         }
-        let known = KNOWN.iter().find(|known| letters(known).eq(letters(raw)));
+        let as_written = KNOWN.iter().find(|known| **known == raw);
+        let known = as_written.or_else(|| KNOWN.iter().find(|known| letters(known).eq(letters(raw))));
         let name =
             Self(known.map_or_else(|| raw.to_ascii_lowercase().replace('_', ".").into(), |known| (*known).into()));
         (!name.is_gateways_own()).then_some(name)

@@ -80,7 +80,16 @@ impl<'a> Json<'a> {
 
     /// The last member called `name`, when this is an object that has one.
     pub fn get(self, name: &str) -> Option<Self> {
-        last_member(self.0, name)
+        if self.is_object() { last_member(self.0, name) } else { None }
+    }
+
+    /// Whether this is the string `text`, however it was spelt.
+    fn says(self, text: &str) -> bool {
+        match self.0.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(inner) if inner == text => !text.contains('\\'),
+            Some(inner) => inner.contains('\\') && self.text().is_some_and(|own| own == text),
+            None => false,
+        }
     }
 
     /// The value at the end of a chain of member names.
@@ -173,7 +182,7 @@ impl<'a> Member<'a> {
 
     /// Whether this is the member `name`, however it was spelt (`"api\u006bey"`).
     pub fn is_called(&self, name: &str) -> bool {
-        self.name().is_some_and(|own| own == name)
+        self.name.says(name)
     }
 
     pub const fn value(&self) -> Json<'a> {
@@ -237,7 +246,7 @@ impl<'de> Visitor<'de> for LastMember<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
-            if Json(name.get()).text().is_some_and(|own| own == self.name) {
+            if Json(name.get()).says(self.name) {
                 *self.found = Some(Json(value.get()));
             }
         }
@@ -255,6 +264,20 @@ mod tests {
 
         assert_eq!(object.get("a").unwrap().raw(), "2");
         assert_eq!(object.all("a").count(), 2);
+    }
+
+    #[test]
+    fn a_text_is_known_in_every_spelling_and_by_what_it_says_only() {
+        for (raw, said, is_said) in [
+            (r#""apikey""#, "apikey", true),
+            (r#""api\u006bey""#, "apikey", true),
+            (r#""a\\b""#, r"a\b", true),
+            (r#""a\\b""#, r"a\\b", false),
+            (r#""apikeys""#, "apikey", false),
+            ("apikey", "apikey", false),
+        ] {
+            assert_eq!(Json::parse(raw).is_some_and(|json| json.says(said)), is_said, "{raw} {said}");
+        }
     }
 
     #[test]

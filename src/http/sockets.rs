@@ -137,7 +137,8 @@ async fn converse(
         },
         None => None,
     };
-    let listener = match live.listen(admitted.channel, admitted.from.as_ref()).await {
+    // Boxed: what it needs is not kept for as long as the socket lives.
+    let listener = match Box::pin(live.listen(admitted.channel, admitted.from.as_ref())).await {
         Ok(listener) => listener,
         Err(e) => {
             warn!(error = &e as &dyn std::error::Error, "a live channel could not be opened");

@@ -149,7 +149,9 @@ impl Ingest {
         quarantine.read(&store).await?;
         let rules = plan::Rules { org_sees_messages: config.org_sees_messages, quarantine: quarantine.clone() };
         let writer = writer::Writer { store, bus, clock, counts: Arc::clone(&counts), newest, rules };
-        tasks.spawn("writer", |stop| writer.run(jobs, stop));
+        tasks
+            .spawn_thread("writer", |stop| writer.run(jobs, stop))
+            .map_err(|e| Error::store("starting the writer", e))?;
         let room = Arc::new(Semaphore::new(units(config.ingest_queue_bytes) as usize));
         Ok(Self { queue, room, disk, quarantine, counts, committed })
     }

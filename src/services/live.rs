@@ -161,7 +161,8 @@ impl Listener {
     }
 
     async fn read_on(&mut self) -> Result<(), Close> {
-        self.read_page().await.map_err(|e| {
+        // Boxed: a listener waits nearly always elsewhere, and need not keep room for this.
+        Box::pin(self.read_page()).await.map_err(|e| {
             warn!(error = &e as &dyn std::error::Error, "a listener could not read its channel's log");
             Close::GOING_AWAY
         })

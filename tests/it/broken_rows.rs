@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 use crate::listeners::{open, text};
 
-/// `ana`, `bob` and `cida` of one organisation, and a row of `bob`'s whose `column` is `json`.
+/// `ana`, `bob` and `cida` of one organisation, and a row of `bob`'s whose `column` is `json` when the server starts.
 async fn with_broken(column: &str, json: &str) -> TestApp {
-    let app = TestApp::start().await;
+    let mut app = TestApp::start().await;
     for user in ["ana", "bob", "cida"] {
         app.user_in(user, "acme").await;
     }
     let sql = format!("UPDATE whatsapp_instances SET {column} = $1 WHERE user_id = 'bob'");
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(json).execute(&app.database().await).await.unwrap();
+    app.restart().await;
     app
 }
 

@@ -3,15 +3,23 @@
 
 mod known;
 mod make;
+mod memory;
+mod script;
 mod write;
 
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
+use self::known::Dedupe;
+pub(super) use self::memory::Memories;
+use self::memory::Memory;
+use self::script::Script;
 use super::Store;
 use super::aside::QuarantineSize;
+use super::transaction::rollback;
 use crate::domain::command::Kind;
 use crate::domain::entry::Entry;
 use crate::domain::error::Error;
@@ -84,8 +92,8 @@ pub struct Subject {
     pub org: Option<(OrgId, ChannelId)>,
     pub state: State,
     pub connected_at: Option<Millis>,
-    /// The code in the row, without its picture.
-    pub shown: Option<Qr>,
+    /// The count of the code in the row.
+    pub shown: Option<u32>,
     /// What the batch does to the code in the row.
     pub shown_change: ShownChange,
     pub wake_at: Option<Millis>,
@@ -200,16 +208,30 @@ pub enum Refusal {
 
 impl Refusal {
     fn of(cause: sqlx::Error) -> Self {
-        // SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN; extended codes have them in their lowest byte.
+        // SQLITE_BUSY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN; extended codes have them in their lowest byte.
         let code = cause.as_database_error().and_then(|e| e.code()?.parse::<i32>().ok());
-        let closed = code.is_some_and(|code| matches!(code & 0xff, 10 | 13 | 14));
+        let closed = code.is_some_and(|code| matches!(code & 0xff, 5 | 10 | 13 | 14));
         let error = Error::store("committing a batch", cause);
         if closed { Self::Closed(error) } else { Self::Failed(error) }
     }
 }
 
+/// Why a batch could not be written.
+enum Fault {
+    /// An identity is in the table that was not looked up there.
+    SeenBefore,
+    Refused(Refusal),
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Refused(Refusal::of(cause))
+    }
+}
+
 impl Store {
-    /// Commits one batch. Nothing of it is stored when this fails.
+    /// Commits one batch. Nothing of it is stored when this fails. `decide` is asked again when it turns out that more
+    /// has to be known; what it decided before is then void.
     ///
     /// # Errors
     /// [`Refusal`], always of [`Error::Store`].
@@ -217,15 +239,70 @@ impl Store {
         &self,
         lookups: &Lookups,
         now: Millis,
-        decide: impl FnOnce(Known) -> Changes,
+        mut decide: impl FnMut(Known) -> Changes,
     ) -> Result<Changes, Refusal> {
-        let begun = self.write.begin_with("BEGIN IMMEDIATE").await;
-        let mut tx = begun.map_err(|e| Refusal::Closed(Error::store("beginning a batch", e)))?;
-        let made = make::instances(&mut tx, &lookups.make, now).await.map_err(Refusal::of)?;
-        let known = known::read(&mut tx, lookups).await.map_err(Refusal::Failed)?;
-        let mut changes = decide(Known { made, ..known });
-        changes.quarantine_grew = write::all(&mut tx, &changes, lookups.today).await.map_err(Refusal::of)?;
-        tx.commit().await.map_err(Refusal::of)?;
+        match self.try_batch(lookups, now, Dedupe::ByMemory, &mut decide).await {
+            Err(Fault::SeenBefore) => {}
+            Err(Fault::Refused(refusal)) => return Err(refusal),
+            Ok(changes) => return Ok(changes),
+        }
+        self.try_batch(lookups, now, Dedupe::ByTable, &mut decide).await.map_err(|fault| match fault {
+            Fault::Refused(refusal) => refusal,
+            Fault::SeenBefore => Refusal::Failed(Error::Internal("an identity is there and can't be found")),
+        })
+    }
+
+    async fn try_batch(
+        &self,
+        lookups: &Lookups,
+        now: Millis,
+        dedupe: Dedupe,
+        decide: &mut impl FnMut(Known) -> Changes,
+    ) -> Result<Changes, Fault> {
+        let closed = |e| Fault::Refused(Refusal::Closed(Error::store("taking the writing connection", e)));
+        // Held until the memory is given back, so that nobody writes in between what it does not know.
+        let mut connection = self.write.acquire().await.map_err(closed)?;
+        let mut memory = self.memory.take();
+        let open = self.transaction.open();
+        let written = write_batch(&mut connection, lookups, now, dedupe, &mut memory, decide).await;
+        let mut changes = match written {
+            Ok(changes) => changes,
+            Err(fault) => {
+                rollback(&mut connection).await;
+                open.close();
+                return Err(fault);
+            }
+        };
+        open.close();
+        memory.learn(&mut changes);
+        self.memory.give_back(memory);
+        self.written.notify_one();
         Ok(changes)
     }
+}
+
+async fn write_batch(
+    db: &mut SqliteConnection,
+    lookups: &Lookups,
+    now: Millis,
+    dedupe: Dedupe,
+    memory: &mut Memory,
+    decide: &mut impl FnMut(Known) -> Changes,
+) -> Result<Changes, Fault> {
+    let mut script = Script::default();
+    script.add("BEGIN IMMEDIATE");
+    let mut made = HashSet::new();
+    if !lookups.make.is_empty() {
+        script.run(db).await?;
+        memory.forget(&lookups.make);
+        made = make::instances(db, &lookups.make, now).await?;
+    }
+    let known = known::read(db, lookups, memory, dedupe).await.map_err(|e| Fault::Refused(Refusal::Failed(e)))?;
+    let mut changes = decide(Known { made, ..known });
+    let written = write::all(db, script, &changes, lookups.today).await;
+    changes.quarantine_grew = written.map_err(|e| match e.as_database_error() {
+        Some(fault) if fault.is_unique_violation() && dedupe == Dedupe::ByMemory => Fault::SeenBefore,
+        _ => e.into(),
+    })?;
+    Ok(changes)
 }

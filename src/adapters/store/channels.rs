@@ -32,12 +32,31 @@ pub enum Snapshot {
 /// Instances shown in an organisation's `hello` (INTERFACE §4); the rest is read by `GET /api/instances`.
 const ORG_SNAPSHOT: i64 = 500;
 
-const POSITION_USER: &str = "SELECT c.head, COALESCE((SELECT MIN(seq) FROM events WHERE user_channel = c.id), c.head + 1) \
-     FROM channels c WHERE c.kind = 'user' AND c.name = $1";
-const POSITION_ORG: &str = "SELECT c.head, COALESCE((SELECT MIN(org_seq) FROM events WHERE org_channel = c.id), c.head + 1) \
-     FROM channels c WHERE c.kind = 'org' AND c.name = $1";
-const POSITION_ADMIN: &str = "SELECT c.head, COALESCE((SELECT MIN(admin_seq) FROM events WHERE admin_seq IS NOT NULL), \
-     c.head + 1) FROM channels c WHERE c.kind = 'admin' AND c.name = $1";
+/// A channel's head and the lowest number kept. The head is what was written down when rows were dropped, or the last
+/// row's number.
+macro_rules! position {
+    ($rows:literal, $seq:literal, $channel:literal) => {
+        concat!(
+            "SELECT head, COALESCE((SELECT MIN(",
+            $seq,
+            ") FROM events WHERE ",
+            $rows,
+            "), head + 1) FROM \
+             (SELECT id, MAX(dropped_head, COALESCE((SELECT MAX(",
+            $seq,
+            ") FROM events WHERE ",
+            $rows,
+            "), 0)) AS head \
+             FROM channels c WHERE kind = '",
+            $channel,
+            "' AND name = $1) c"
+        )
+    };
+}
+
+const POSITION_USER: &str = position!("user_channel = c.id", "seq", "user");
+const POSITION_ORG: &str = position!("org_channel = c.id", "org_seq", "org");
+const POSITION_ADMIN: &str = position!("admin_seq IS NOT NULL", "admin_seq", "admin");
 
 impl Store {
     /// # Errors

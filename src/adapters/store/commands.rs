@@ -177,6 +177,7 @@ impl Store {
     /// [`Error::Store`].
     pub async fn drop_removed_before(&self, before: Millis) -> Result<u64, Error> {
         let mut turn = self.turn().await?;
+        self.memory.forget();
         sqlx::query("DELETE FROM whatsapp_instances WHERE removed_at < $1")
             .bind(before.0)
             .execute(&mut *turn)

@@ -264,6 +264,10 @@ impl QrColumn {
         }
     }
 
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
     pub(super) fn with_image(self, image: Option<String>) -> Qr {
         Qr {
             hash: self.hash,

@@ -14,6 +14,13 @@ const BATCH: i64 = 500;
 /// write-ahead log, and webhooks wait meanwhile.
 const BATCH_BYTES: i64 = 4 << 20;
 
+/// A channel's head is read off its last row; where that goes, it is written down first.
+const WRITE_HEADS_DOWN: &str = "UPDATE channels SET dropped_head = MAX(dropped_head, v.head) FROM ( \
+       SELECT user_channel AS id, MAX(seq) AS head FROM events WHERE id <= $1 GROUP BY user_channel \
+       UNION ALL SELECT org_channel, MAX(org_seq) FROM events WHERE id <= $1 AND org_channel IS NOT NULL GROUP BY org_channel \
+       UNION ALL SELECT a.id, MAX(admin_seq) FROM events, channels a WHERE events.id <= $1 AND a.kind = 'admin' GROUP BY a.id \
+     ) v WHERE channels.id = v.id AND v.head IS NOT NULL";
+
 impl Store {
     /// Drops the oldest log rows stored before `before`, at most one batch, with the identities kept beside them.
     /// How many went.
@@ -37,6 +44,8 @@ impl Store {
         .await
         .map_err(failed)?;
         let Some(last) = last else { return Ok(0) };
+        self.memory.forget();
+        sqlx::query(WRITE_HEADS_DOWN).bind(last).execute(&mut *tx).await.map_err(failed)?;
         sqlx::query(
             "DELETE FROM dedupe_messages WHERE key IN \
              (SELECT identity FROM events WHERE id <= $1 AND identity IS NOT NULL)",
@@ -56,13 +65,15 @@ impl Store {
     /// # Errors
     /// [`Error::Store`].
     pub async fn drop_recent_before(&self, day: i64) -> Result<u64, Error> {
+        let mut turn = self.turn().await?;
+        self.memory.forget();
         sqlx::query(
             "DELETE FROM dedupe_recent WHERE (day, key) IN \
              (SELECT day, key FROM dedupe_recent WHERE day < $1 ORDER BY day, key LIMIT $2)",
         )
         .bind(day)
         .bind(BATCH * 4)
-        .execute(&mut *self.turn().await?)
+        .execute(&mut *turn)
         .await
         .map(|done| done.rows_affected())
         .map_err(|e| Error::store("dropping old identities", e))

@@ -7,7 +7,7 @@ use super::protocol::Protocol;
 use super::{Identity, Keep};
 use crate::domain::event::EventName;
 use crate::domain::ids::InstanceName;
-use crate::domain::json::Json;
+use crate::domain::json::{Json, Object};
 
 /// `data` is as it was received, before anything was cut out.
 pub(super) fn of(instance: &InstanceName, event: &EventName, date_time: &str, data: Option<Json<'_>>) -> Identity {
@@ -25,16 +25,18 @@ pub(super) fn of(instance: &InstanceName, event: &EventName, date_time: &str, da
 /// The key of an event about one message; `None` for other events, when the message has no id and when an edit has no
 /// time.
 fn message_key(instance: &InstanceName, event: &str, data: Json<'_>) -> Option<Key> {
-    let key = data.get("key");
+    let members = data.object()?;
+    let of = |name| members.get(name);
+    let key = of("key").and_then(Json::object);
     match event {
-        "messages.upsert" | "send.message" => Key::of_message("message", instance, key?, "id"),
+        "messages.upsert" | "send.message" => Key::of_message("message", instance, &key?, "id"),
         "messages.update" => {
-            let update = match data.get("keyId") {
-                Some(_) => Key::of_message("update", instance, data, "keyId"),
-                None => Key::of_message("update", instance, key?, "id"),
+            let update = match of("keyId") {
+                Some(_) => Key::of_message("update", instance, &members, "keyId"),
+                None => Key::of_message("update", instance, &key?, "id"),
             }?;
-            let update = update.value(data.get("status")).value(data.get("participant"));
-            Some(update.value(data.get("pollUpdates")).value(data.get("message")))
+            let update = update.value(of("status")).value(of("participant"));
+            Some(update.value(of("pollUpdates")).value(of("message")))
         }
         "messages.edited" | "send.message.update" => {
             let family = match Protocol::of_event(event, data)? {
@@ -42,16 +44,17 @@ fn message_key(instance: &InstanceName, event: &str, data: Json<'_>) -> Option<K
                 Protocol::Revoke => "revoke",
                 Protocol::Secret => return None,
             };
-            let at = data.get("timestampMs").and_then(Json::integer);
+            let at = of("timestampMs").and_then(Json::integer);
             // It may be missing (CONTRACT §4.4). A message is revoked once, but edited again and again.
             if at.is_none() && family == "edit" {
                 return None;
             }
             let at = at.map(|at| at.to_string()).unwrap_or_default();
-            Some(Key::of_message(family, instance, key?, "id")?.part(at))
+            Some(Key::of_message(family, instance, &key?, "id")?.part(at))
         }
         // By the API the key is a member, and `id` beside it the database's; by a contact `data` is the key (§4.4).
-        "messages.delete" => Key::of_message("delete", instance, key.unwrap_or(data), "id"),
+        "messages.delete" if of("key").is_some() => Key::of_message("delete", instance, &key?, "id"),
+        "messages.delete" => Key::of_message("delete", instance, &members, "id"),
         _ => None,
     }
 }
@@ -65,8 +68,7 @@ impl Key {
     }
 
     /// A message's own id and side; `None` without an id.
-    fn of_message(family: &str, instance: &InstanceName, key: Json<'_>, id: &str) -> Option<Self> {
-        let key = key.object()?;
+    fn of_message(family: &str, instance: &InstanceName, key: &Object<'_>, id: &str) -> Option<Self> {
         let id = key.get(id)?.filled_text()?;
         let from_me = key.get("fromMe").is_some_and(Json::is_true);
         Some(Self::new(family, instance).part(id.as_ref()).part([u8::from(from_me)]))

@@ -345,10 +345,10 @@ fn show(subject: &mut Subject, code: &ShownCode, alive: bool) -> Option<Qr> {
         image: code.image.clone(),
         code: code.code.clone(),
         pairing_code: code.pairing_code.clone(),
-        count: subject.shown.as_ref().map_or(1, |before| before.count + 1),
+        count: subject.shown.map_or(1, |before| before + 1),
         expires_at,
     };
-    subject.shown = Some(qr.clone());
+    subject.shown = Some(qr.count);
     subject.shown_change = ShownChange::Show(qr.clone());
     Some(qr)
 }

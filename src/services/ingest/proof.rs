@@ -5,10 +5,12 @@
 //! undivided secret is accepted too, for webhooks set by hand.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::ValueEnum;
+use dashmap::DashMap;
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::{ExposeSecret, SecretString};
@@ -76,17 +78,57 @@ pub struct Proof {
 /// How far in the future an `iat` may lie: a clock that runs ahead (INTERFACE §3).
 const AHEAD_MS: i64 = 3_600_000;
 
-#[derive(Debug)]
 pub struct Proofs {
     secrets: Vec<SecretString>,
+    undivided: Vec<Key>,
+    /// Keys of instances that have proven something, one for each secret: deriving one costs as much as a proof.
+    derived: DashMap<InstanceName, Arc<[Key]>>,
+    rules: Validation,
     auth: WebhookAuth,
     max_age_ms: i64,
+}
+
+/// Prints no key, and no name.
+impl std::fmt::Debug for Proofs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proofs").field("auth", &self.auth).field("max_age_ms", &self.max_age_ms).finish_non_exhaustive()
+    }
+}
+
+/// Instances whose keys are kept; beyond it all are derived anew.
+const KEYS_KEPT: usize = 10_000;
+
+/// What may prove a webhook, in both forms in which it is presented.
+struct Key {
+    secret: SecretString,
+    jwt: DecodingKey,
+}
+
+impl Key {
+    fn of(secret: SecretString) -> Self {
+        Self { jwt: DecodingKey::from_secret(secret.expose_secret().as_bytes()), secret }
+    }
+
+    fn is(&self, presented: &str) -> bool {
+        self.secret.expose_secret().as_bytes().ct_eq(presented.as_bytes()).into()
+    }
+
+    fn claims(&self, token: &str, rules: &Validation) -> Option<Claims> {
+        jsonwebtoken::decode::<Claims>(token, &self.jwt, rules).ok().map(|token| token.claims)
+    }
 }
 
 impl Proofs {
     /// `secrets` must not be empty; the first is used for new registrations.
     pub fn new(config: &ProofConfig, secrets: Vec<SecretString>) -> Self {
-        Self { secrets, auth: config.webhook_auth, max_age_ms: i64::from(config.webhook_proof_max_age_s) * 1000 }
+        Self {
+            undivided: secrets.iter().cloned().map(Key::of).collect(),
+            derived: DashMap::new(),
+            secrets,
+            rules: rules(),
+            auth: config.webhook_auth,
+            max_age_ms: i64::from(config.webhook_proof_max_age_s) * 1000,
+        }
     }
 
     /// The key that Evolution is given for one instance (its `jwt_key`).
@@ -112,19 +154,15 @@ impl Proofs {
             },
             _ if self.auth == WebhookAuth::None => Ok(Proof::default()),
             Presented::Nothing => Err(Error::ProofMissing),
-            Presented::Secret(secret) => {
-                let good = self.keys(instance).fold(false, |good, key| {
-                    good | bool::from(key.expose_secret().as_bytes().ct_eq(secret.as_bytes()))
-                });
-                if good { Ok(Proof::default()) } else { Err(Error::ProofInvalid("the secret is not ours")) }
-            }
+            Presented::Secret(secret) => self
+                .proven(instance, |key| key.is(secret).then(Proof::default))
+                .ok_or(Error::ProofInvalid("the secret is not ours")),
         }
     }
 
     fn check_jwt(&self, token: &str, instance: Option<&InstanceName>, now: Millis) -> Result<Proof, Error> {
         let claims = self
-            .keys(instance)
-            .find_map(|key| signed_claims(token, &key))
+            .proven(instance, |key| key.claims(token, &self.rules))
             .ok_or(Error::ProofInvalid("the signature is not ours, or not of this instance"))?;
         let issued_at = claims.iat.map(|secs| Millis::from_secs(clamp_secs(secs)));
         let issued_at = issued_at.ok_or(Error::ProofInvalid("it has no `iat`"))?;
@@ -139,11 +177,28 @@ impl Proofs {
         Ok(Proof { issued_at: Some(issued_at) })
     }
 
-    /// All keys that may prove: each secret's derived key first, since that is what `connect` registers.
-    fn keys(&self, instance: Option<&InstanceName>) -> impl Iterator<Item = SecretString> {
-        self.secrets.iter().flat_map(move |secret| {
-            instance.map(|name| derived(secret, name)).into_iter().chain(std::iter::once(secret.clone()))
-        })
+    /// What `proof` makes of the first key that proves: the instance's own before the undivided ones, since those are
+    /// what `connect` registers.
+    fn proven<T>(&self, instance: Option<&InstanceName>, proof: impl Fn(&Key) -> Option<T>) -> Option<T> {
+        let by_own = instance.and_then(|name| {
+            let kept = self.derived.get(name).map(|keys| Arc::clone(&keys));
+            let is_new = kept.is_none();
+            let keys = kept.unwrap_or_else(|| self.secrets.iter().map(|s| Key::of(derived(s, name))).collect());
+            let proven = keys.iter().find_map(&proof)?;
+            if is_new {
+                self.keep(name, keys);
+            }
+            Some(proven)
+        });
+        by_own.or_else(|| self.undivided.iter().find_map(&proof))
+    }
+
+    /// Only names that have proven something get here: a stranger can't fill it.
+    fn keep(&self, name: &InstanceName, keys: Arc<[Key]>) {
+        if self.derived.len() >= KEYS_KEPT {
+            self.derived.clear();
+        }
+        self.derived.insert(name.clone(), keys);
     }
 }
 
@@ -152,14 +207,13 @@ struct Claims {
     iat: Option<f64>,
 }
 
-fn signed_claims(token: &str, key: &SecretString) -> Option<Claims> {
+fn rules() -> Validation {
     let mut rules = Validation::new(Algorithm::HS256);
     rules.validate_exp = false;
     rules.validate_nbf = false;
     rules.validate_aud = false;
     rules.required_spec_claims.clear();
-    let key = DecodingKey::from_secret(key.expose_secret().as_bytes());
-    jsonwebtoken::decode::<Claims>(token, &key, &rules).ok().map(|token| token.claims)
+    rules
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "clamped to a range that i64 holds exactly")]

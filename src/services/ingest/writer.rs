@@ -88,6 +88,7 @@ impl Writer {
         let changes = self
             .store
             .commit_batch(&wanted, now, |known| {
+                verdicts.clear();
                 let mut plan = Plan::new(&self.rules, known, now);
                 for job in jobs {
                     verdicts.push(match job {

@@ -61,7 +61,7 @@ async fn next_on(db: &mut SqliteConnection, kind: &str, name: &str) -> (i64, i64
         .execute(&mut *db)
         .await
         .unwrap();
-    sqlx::query_as("UPDATE channels SET head = head + 1 WHERE kind = $1 AND name = $2 RETURNING id, head")
+    sqlx::query_as("UPDATE channels SET dropped_head = dropped_head + 1 WHERE kind = $1 AND name = $2 RETURNING id, dropped_head")
         .bind(kind)
         .bind(name)
         .fetch_one(db)

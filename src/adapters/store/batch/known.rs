@@ -7,7 +7,8 @@ use sqlx::{FromRow, SqliteConnection};
 use tracing::error;
 
 use super::super::instances::QrColumn;
-use super::{Key, Known, Lookups, Seen, ShownChange, Subject};
+use super::memory::{LogHead, Memory};
+use super::{ChannelId, Key, Known, Lookups, Seen, ShownChange, Subject};
 use crate::domain::error::{Cause, Error};
 use crate::domain::ids::{InstanceName, OrgId, UserId};
 use crate::domain::time::Millis;
@@ -15,43 +16,125 @@ use crate::domain::time::Millis;
 /// Days that a 48-hour identity may lie back, today included.
 const RECENT_DAYS: i64 = 3;
 
-const SUBJECTS: &str = "SELECT i.session_id, i.instance_name, i.user_id, u.id AS channel, u.head, i.organization_id, \
-     o.id AS org_channel, o.head AS org_head, i.state, i.qr, i.connected_at, i.wake_at \
+/// The head of a channel: what was written down when its rows were dropped, or its last row's number.
+macro_rules! head {
+    ($channel:literal, $id:literal, $seq:literal) => {
+        concat!(
+            "MAX(",
+            $channel,
+            ".dropped_head, COALESCE((SELECT MAX(",
+            $seq,
+            ") FROM events WHERE ",
+            $id,
+            " = ",
+            $channel,
+            ".id), 0))"
+        )
+    };
+}
+
+const SUBJECTS: &str = concat!(
+    "SELECT i.session_id, i.instance_name, i.user_id, u.id AS channel, ",
+    head!("u", "user_channel", "seq"),
+    " AS head, i.organization_id, o.id AS org_channel, ",
+    head!("o", "org_channel", "org_seq"),
+    " AS org_head, i.state, i.qr, i.connected_at, i.wake_at \
      FROM json_each($1) n JOIN whatsapp_instances i ON i.instance_name = n.value \
      JOIN channels u ON u.kind = 'user' AND u.name = i.user_id \
-     LEFT JOIN channels o ON o.kind = 'org' AND o.name = i.organization_id";
-const HEADS: &str = "SELECT (SELECT head FROM channels WHERE kind = 'admin'), \
-     COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)";
+     LEFT JOIN channels o ON o.kind = 'org' AND o.name = i.organization_id"
+);
+const LOG_HEAD: &str = "SELECT MAX(dropped_head, COALESCE((SELECT MAX(admin_seq) FROM events WHERE admin_seq IS NOT NULL), 0)), \
+     COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) FROM channels WHERE kind = 'admin'";
 const SEEN_WITH_ENTRY: &str =
     "SELECT d.key, d.seq, d.content FROM json_each($1) k JOIN dedupe_messages d ON d.key = unhex(k.value)";
 const SEEN_RECENTLY: &str = "SELECT d.key, d.seq, d.content FROM json_each($2) y CROSS JOIN json_each($1) k \
      JOIN dedupe_recent d ON d.day = y.value AND d.key = unhex(k.value)";
 
-pub(super) async fn read(db: &mut SqliteConnection, lookups: &Lookups) -> Result<Known, Error> {
-    let failed = |e: sqlx::Error| Error::store("looking up a batch", e);
-    let (admin_head, last_id): (i64, i64) = sqlx::query_as(HEADS).fetch_one(&mut *db).await.map_err(failed)?;
-    let names = serde_json::to_string(&lookups.names).map_err(|e| Error::store("naming a batch", e))?;
-    let rows: Vec<SubjectRow> = sqlx::query_as(SUBJECTS).bind(names).fetch_all(&mut *db).await.map_err(failed)?;
-    let mut subjects = HashMap::with_capacity(rows.len());
-    let mut heads = HashMap::with_capacity(rows.len() + 1);
+/// Whether the identities of messages are looked up, however old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dedupe {
+    /// Those stored lately are known. An older one collides with the table's key, and then nothing is committed.
+    ByMemory,
+    ByTable,
+}
+
+/// What this batch is about is moved out of the memory.
+pub(super) async fn read(
+    db: &mut SqliteConnection,
+    lookups: &Lookups,
+    memory: &mut Memory,
+    dedupe: Dedupe,
+) -> Result<Known, Error> {
+    let log = match memory.log {
+        Some(log) => log,
+        None => *memory.log.insert(log_head(db).await?),
+    };
+    let mut subjects = HashMap::with_capacity(lookups.names.len());
+    let mut unknown = Vec::new();
+    for name in &lookups.names {
+        match memory.subjects.remove_entry(name) {
+            Some((name, subject)) => drop(subjects.insert(name, subject)),
+            None => unknown.push(name),
+        }
+    }
+    if !unknown.is_empty() {
+        read_subjects(db, &unknown, &mut subjects, &mut memory.heads).await?;
+    }
+    let channels =
+        subjects.values().flat_map(|subject| [Some(subject.channel), subject.org.as_ref().map(|(_, org)| *org)]);
+    let heads = channels.flatten().filter_map(|channel| Some((channel, *memory.heads.get(&channel)?))).collect();
+    let seen = read_seen(db, lookups, memory, dedupe).await?;
+    Ok(Known { made: HashSet::new(), subjects, seen, heads, last_id: log.last_id, admin_head: log.admin_head })
+}
+
+fn failed(cause: sqlx::Error) -> Error {
+    Error::store("looking up a batch", cause)
+}
+
+async fn log_head(db: &mut SqliteConnection) -> Result<LogHead, Error> {
+    let (admin_head, last_id) = sqlx::query_as(LOG_HEAD).fetch_one(db).await.map_err(failed)?;
+    Ok(LogHead { last_id, admin_head })
+}
+
+async fn read_subjects(
+    db: &mut SqliteConnection,
+    names: &[&InstanceName],
+    subjects: &mut HashMap<InstanceName, Subject>,
+    heads: &mut HashMap<ChannelId, i64>,
+) -> Result<(), Error> {
+    let names = serde_json::to_string(names).map_err(|e| Error::store("naming a batch", e))?;
+    let rows: Vec<SubjectRow> = sqlx::query_as(SUBJECTS).bind(names).fetch_all(db).await.map_err(failed)?;
     for row in rows {
         heads.insert(row.channel, row.head);
         heads.extend(row.org_channel.zip(row.org_head));
         let subject = Subject::try_from(row)?;
         subjects.insert(subject.name.clone(), subject);
     }
-    let mut seen = HashMap::new();
-    if !lookups.with_entry.is_empty() {
-        let query = sqlx::query_as(SEEN_WITH_ENTRY).bind(hex_list(&lookups.with_entry));
+    Ok(())
+}
+
+async fn read_seen(
+    db: &mut SqliteConnection,
+    lookups: &Lookups,
+    memory: &Memory,
+    dedupe: Dedupe,
+) -> Result<HashMap<Key, Seen>, Error> {
+    let keys = lookups.with_entry.iter().chain(&lookups.recent);
+    let mut seen: HashMap<Key, Seen> = keys.filter_map(|key| Some((*key, memory.seen(key)?))).collect();
+    let unseen = |keys: &[Key]| keys.iter().copied().filter(|key| !seen.contains_key(key)).collect::<Vec<_>>();
+    let (with_entry, recent) = (unseen(&lookups.with_entry), unseen(&lookups.recent));
+    if dedupe == Dedupe::ByTable && !with_entry.is_empty() {
+        let query = sqlx::query_as(SEEN_WITH_ENTRY).bind(hex_list(&with_entry));
         collect_seen(&mut seen, query.fetch_all(&mut *db).await.map_err(failed)?);
     }
-    if !lookups.recent.is_empty() {
+    // The table's key has the day in it, so that one of yesterday does not collide.
+    if !recent.is_empty() {
         let days: Vec<i64> = (0..RECENT_DAYS).map(|back| lookups.today - back).collect();
         let days = serde_json::to_string(&days).map_err(|e| Error::store("naming a batch", e))?;
-        let query = sqlx::query_as(SEEN_RECENTLY).bind(hex_list(&lookups.recent)).bind(days);
+        let query = sqlx::query_as(SEEN_RECENTLY).bind(hex_list(&recent)).bind(days);
         collect_seen(&mut seen, query.fetch_all(&mut *db).await.map_err(failed)?);
     }
-    Ok(Known { made: HashSet::new(), subjects, seen, heads, last_id, admin_head })
+    Ok(seen)
 }
 
 fn collect_seen(seen: &mut HashMap<Key, Seen>, rows: Vec<(Vec<u8>, i64, i64)>) {
@@ -114,7 +197,7 @@ impl TryFrom<SubjectRow> for Subject {
             org,
             state: readable(&row.state, &row.instance_name).unwrap_or_default(),
             connected_at: row.connected_at.map(Millis),
-            shown: qr.map(|qr| qr.with_image(None)),
+            shown: qr.map(|qr| qr.count()),
             shown_change: if unreadable_qr { ShownChange::Clear } else { ShownChange::Keep },
             wake_at: row.wake_at.map(Millis),
             touched: false,
