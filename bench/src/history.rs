@@ -41,7 +41,8 @@ async fn make(contestant: Contestant, places: &Places, rows: u64, users: usize, 
 const EVENTS: &str = r#"
     WITH RECURSIVE
     owners AS MATERIALIZED (
-        SELECT ROW_NUMBER() OVER (ORDER BY c.id) - 1 AS turn, c.id AS channel, c.head, i.instance_name, i.updated_at
+        SELECT ROW_NUMBER() OVER (ORDER BY c.id) - 1 AS turn, c.id AS channel, i.instance_name, i.updated_at,
+            COALESCE((SELECT MAX(seq) FROM events WHERE user_channel = c.id), 0) AS head
         FROM whatsapp_instances i JOIN channels c ON c.kind = 'user' AND c.name = i.user_id
     ),
     numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < $1)
@@ -57,9 +58,6 @@ const EVENTS: &str = r#"
 const IDENTITIES: &str = "INSERT INTO dedupe_messages (key, seq, content) \
     SELECT identity, seq, random() FROM events WHERE identity IS NOT NULL ORDER BY id";
 
-const HEADS: &str = "UPDATE channels SET head = (SELECT MAX(seq) FROM events WHERE user_channel = channels.id) \
-    WHERE kind = 'user' AND id IN (SELECT DISTINCT user_channel FROM events)";
-
 async fn fill(database: &Path, rows: u64, users: usize) -> anyhow::Result<()> {
     let (rows, users) = (i64::try_from(rows)?, i64::try_from(users)?);
     // Whatever breaks off here is thrown away, so nothing of it needs to be safe before the end.
@@ -73,7 +71,6 @@ async fn fill(database: &Path, rows: u64, users: usize) -> anyhow::Result<()> {
     let inserted = sqlx::query(EVENTS).bind(rows).bind(users).execute(&mut filling).await?.rows_affected();
     ensure!(i64::try_from(inserted)? == rows, "{inserted} rows of {rows} were inserted: not all users are there");
     sqlx::query(IDENTITIES).execute(&mut filling).await?;
-    sqlx::query(HEADS).execute(&mut filling).await?;
     sqlx::query("COMMIT").execute(&mut filling).await?;
     filling.close().await?;
     checkpointed(database).await
@@ -107,7 +104,7 @@ mod tests {
         }
         for user in ["a", "b"] {
             let sql = format!(
-                "INSERT INTO channels (kind, name, head) VALUES ('user', '{user}', 1);
+                "INSERT INTO channels (kind, name) VALUES ('user', '{user}');
                  INSERT INTO whatsapp_instances (id, instance_name, user_id, created_at, updated_at)
                  VALUES ('{user}', 'user_{user}', '{user}', 5, 5);
                  INSERT INTO events (user_channel, seq, instance_name, event, at, emitted_at, body)
@@ -127,7 +124,7 @@ mod tests {
         fill(&database, 11, 2).await.unwrap();
 
         let mut connection = SqliteConnectOptions::new().filename(&database).connect().await.unwrap();
-        let heads = "SELECT c.name, c.head, COUNT(*), MAX(e.seq) - MIN(e.seq) + 1, COUNT(DISTINCT e.instance_name) \
+        let heads = "SELECT c.name, MAX(e.seq), COUNT(*), MAX(e.seq) - MIN(e.seq) + 1, COUNT(DISTINCT e.instance_name) \
              FROM channels c JOIN events e ON e.user_channel = c.id GROUP BY c.id ORDER BY c.name";
         let heads: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(heads).fetch_all(&mut connection).await.unwrap();
         assert_eq!(heads, [("a".into(), 7, 7, 7, 1), ("b".into(), 6, 6, 6, 1)]);
