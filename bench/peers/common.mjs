@@ -1,4 +1,4 @@
-// What every peer does alike: check the webhook's proof and the socket's token, and make of a message what a page needs.
+// What every peer does alike: check the webhook's proof and the socket's token, and make of an event what a page needs.
 import { timingSafeEqual } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 
@@ -25,21 +25,22 @@ export function userOf(header) {
   }
 }
 
-/** What the user's sockets are sent of a message. */
-export function frameOf(body) {
-  const { key, pushName, message, messageTimestamp } = body.data;
+/** What the user's sockets are sent of an event: of a message what a page needs, all else as it came. */
+export function frameOf({ event, instance, date_time: at, data }) {
+  if (event !== 'messages.upsert') return { type: event, at, data };
+  const { key, pushName, message, messageType, messageTimestamp } = data;
   return {
     type: 'message',
-    at: body.date_time,
+    at,
     data: {
-      instanceName: body.instance,
+      instanceName: instance,
       id: key.id,
       chatId: key.remoteJid,
-      from: key.remoteJid,
+      from: key.participant ?? key.remoteJid,
       fromMe: key.fromMe,
       pushName,
-      kind: 'text',
-      text: message.conversation,
+      kind: messageType,
+      text: message.conversation ?? message[messageType]?.text ?? message[messageType]?.caption,
       timestamp: messageTimestamp,
     },
   };

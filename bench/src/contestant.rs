@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use jiff::Timestamp;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
 use tokio::process::Command;
@@ -11,6 +12,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 
 use crate::event::user_id;
+use crate::sequence::Position;
 
 /// A server under test, a peer, or a floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]
@@ -37,6 +39,8 @@ pub enum Contestant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     Plain,
+    /// Frames are numbered from the greeting on.
+    Zapgate,
     /// Engine.IO 4 beneath Socket.IO 5, by WebSocket alone.
     SocketIo,
 }
@@ -50,8 +54,18 @@ pub struct Places {
     pub peers: PathBuf,
     /// A Postgres for the peers that want one: its URL and the process id of its postmaster.
     pub postgres: Option<(String, u32)>,
+    /// Where databases with a history are kept for the rounds to come.
+    pub histories: PathBuf,
 }
 
+impl Places {
+    pub fn bun(&self) -> PathBuf {
+        self.peers.join("node_modules/.bin/bun")
+    }
+}
+
+/// The file that zapgate keeps in its folder.
+pub const DATABASE: &str = "zapgate.db";
 /// What the SaaS signs its users' tokens with.
 const JWT_SECRET: &str = "bench-jwt-secret-bench-jwt-secret-bench";
 /// What Evolution signs its webhooks with.
@@ -79,6 +93,7 @@ impl Contestant {
 
     pub fn dialect(self) -> Dialect {
         match self {
+            Self::Zapgate => Dialect::Zapgate,
             Self::Socketio | Self::SocketioPostgres => Dialect::SocketIo,
             _ => Dialect::Plain,
         }
@@ -102,7 +117,7 @@ impl Contestant {
             }
             Self::Fastify => node("fastify.mjs"),
             Self::Bun => {
-                let mut command = Command::new(places.peers.join("node_modules/.bin/bun"));
+                let mut command = Command::new(places.bun());
                 command.arg(places.peers.join("bun.mjs"));
                 command
             }
@@ -114,13 +129,13 @@ impl Contestant {
         Ok(command)
     }
 
-    /// The head of a user's webhook with a body of that length.
-    pub fn webhook_head(self, user: usize, length: usize) -> anyhow::Result<String> {
+    /// The head of a user's webhook with a body of that length, signed then.
+    pub fn webhook_head(self, user: usize, length: usize, at: Timestamp) -> anyhow::Result<String> {
         let user = user_id(user);
         let (path, proof) = match self {
             Self::Zapgate => {
                 // As Evolution signs: HS256, ten minutes.
-                let now = jiff::Timestamp::now().as_second();
+                let now = at.as_second();
                 let claims = json!({"iat": now, "exp": now + 600, "app": "evolution", "action": "webhook"});
                 let token = signed(WEBHOOK_SECRET, &claims)?;
                 (format!("/api/webhook/user/{user}"), format!("Authorization: Bearer {token}"))
@@ -133,11 +148,12 @@ impl Contestant {
         ))
     }
 
-    /// The upgrade of a user's socket.
-    pub fn upgrade(self, port: u16, user: usize) -> anyhow::Result<Request> {
-        let path = match self.dialect() {
-            Dialect::SocketIo => "/socket.io/?EIO=4&transport=websocket",
-            Dialect::Plain => "/ws",
+    /// The upgrade of a user's socket, to recover what came after that position.
+    pub fn upgrade(self, port: u16, user: usize, from: Option<&Position>) -> anyhow::Result<Request> {
+        let path = match (self.dialect(), from) {
+            (Dialect::SocketIo, _) => "/socket.io/?EIO=4&transport=websocket".to_owned(),
+            (_, Some(Position { epoch, seq, .. })) => format!("/ws?since={seq}&epoch={epoch}"),
+            (_, None) => "/ws".to_owned(),
         };
         let mut request = format!("ws://127.0.0.1:{port}{path}").into_client_request()?;
         request.headers_mut().insert("authorization", format!("Bearer {}", token(user)?).parse()?);
@@ -161,12 +177,15 @@ fn zapgate(places: &Places, folder: &Path) -> Command {
     let mut command = Command::new(places.binaries.join("zapgate"));
     command
         .arg("serve")
-        .env("DATABASE_URL", format!("sqlite://{}", folder.join("zapgate.db").display()))
+        .env("DATABASE_URL", format!("sqlite://{}", folder.join(DATABASE).display()))
         .env("ADMIN_TOKEN", ADMIN_TOKEN)
         .env("RUST_LOG", "warn")
         // The load is one caller, and a fan-out is to one user.
         .env("RATE_CALLER_PER_S", "1000000")
-        .env("WS_MAX_SOCKETS_PER_USER", "100000");
+        .env("WS_MAX_SOCKETS_PER_USER", "100000")
+        // What is measured as history stays.
+        .env("EVENT_RETENTION_DAYS", "3650")
+        .env("EVENT_RETENTION_BYTES", "0");
     command
 }
 
@@ -178,7 +197,7 @@ fn floor(places: &Places, kind: &str, folder: &Path) -> Command {
 
 /// A user's token, for an hour.
 fn token(user: usize) -> anyhow::Result<String> {
-    let now = jiff::Timestamp::now().as_second();
+    let now = Timestamp::now().as_second();
     signed(JWT_SECRET, &json!({"sub": user_id(user), "iat": now, "exp": now + 3600}))
 }
 

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use crate::contestant::{Contestant, Dialect};
 use crate::event::Event;
 use crate::ledger::{Cursor, Ledger};
+use crate::sequence::{Position, Sequence};
 
 /// Small, since there are thousands of them in one process.
 const READ_BUFFER: usize = 4096;
@@ -28,23 +29,36 @@ pub struct Listener {
 pub struct Greeted {
     socket: WebSocketStream<TcpStream>,
     dialect: Dialect,
+    /// Where its frames begin, if they are numbered.
+    pub position: Option<Position>,
 }
 
 impl Greeted {
     /// Opens a socket of the user and waits for its greeting.
     pub async fn open(contestant: Contestant, port: u16, user: usize) -> anyhow::Result<Self> {
-        let request = contestant.upgrade(port, user)?;
+        Self::open_after(contestant, port, user, None).await
+    }
+
+    /// Opens a socket that recovers what came after that position.
+    pub async fn open_after(
+        contestant: Contestant,
+        port: u16,
+        user: usize,
+        from: Option<&Position>,
+    ) -> anyhow::Result<Self> {
+        let request = contestant.upgrade(port, user, from)?;
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
         let (mut socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
         let dialect = contestant.dialect();
-        next_text(&mut socket).await?;
+        let greeting = next_text(&mut socket).await?;
         if dialect == Dialect::SocketIo {
             socket.send(Message::text("40")).await?;
             next_text(&mut socket).await?;
         }
-        Ok(Self { socket, dialect })
+        let position = (dialect == Dialect::Zapgate).then(|| Position::of_hello(&greeting)).transpose()?;
+        Ok(Self { socket, dialect, position })
     }
 
     /// Puts what comes into the ledger, from the cursor on.
@@ -75,6 +89,7 @@ async fn next_text(socket: &mut WebSocketStream<TcpStream>) -> anyhow::Result<St
 }
 
 async fn listen(mut greeted: Greeted, ledger: Rc<Ledger>, mut cursor: Cursor) -> anyhow::Result<()> {
+    let mut sequence = greeted.position.as_ref().map(|position| Sequence::after(position.seq));
     while let Some(message) = greeted.socket.next().await {
         match message? {
             // Engine.IO's ping.
@@ -82,6 +97,9 @@ async fn listen(mut greeted: Greeted, ledger: Rc<Ledger>, mut cursor: Cursor) ->
                 greeted.socket.send(Message::text("3")).await?;
             }
             Message::Text(text) => {
+                if sequence.as_mut().is_some_and(|sequence| !sequence.continues(text.as_bytes())) {
+                    ledger.break_sequence();
+                }
                 if let Some(event) = Event::in_frame(text.as_bytes()) {
                     ledger.receive(&mut cursor, event);
                 }

@@ -3,24 +3,34 @@
 //! table.
 
 mod contestant;
+mod crowd;
+mod environment;
 mod event;
+mod history;
 mod ledger;
 mod listener;
+mod load;
 mod pacer;
 mod poster;
 mod process;
+mod recording;
 mod report;
 mod scenario;
+mod sequence;
 mod stage;
+mod targets;
+mod template;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
 use tokio::task::LocalSet;
 
 use crate::contestant::{Contestant, Places};
-use crate::report::Report;
+use crate::environment::Environment;
+use crate::report::{Report, write_into};
 use crate::scenario::Scenario;
 
 #[derive(Debug, Parser)]
@@ -53,7 +63,13 @@ struct Args {
     /// Where the figures go as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// The document whose table is replaced, if every run was whole.
+    #[arg(long)]
+    write: Option<PathBuf>,
 }
+
+/// No run takes longer, whatever its server does.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
@@ -62,35 +78,40 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn measure(args: Args) -> anyhow::Result<()> {
+    let histories = tempfile::tempdir()?;
     let places = Places {
         binaries: args.binaries.canonicalize().context("--binaries")?,
         peers: args.peers.canonicalize().context("--peers")?,
         postgres: args.postgres_url.zip(args.postgres_pid),
+        histories: histories.path().to_owned(),
     };
-    let mut report = Report::default();
+    let mut report = Report::new(Environment::of(&places, args.rounds, args.seconds));
     for round in 1..=args.rounds {
         for scenario in Scenario::all(args.seconds) {
             for contestant in scenario.contestants() {
                 let wanted = args.contestants.is_empty() || args.contestants.contains(&contestant);
-                let named =
-                    args.scenarios.is_empty() || args.scenarios.iter().any(|name| scenario.key().starts_with(name));
+                let named = args.scenarios.is_empty() || args.scenarios.iter().any(|name| scenario.is_called(name));
                 let possible = contestant != Contestant::SocketioPostgres || places.postgres.is_some();
                 if !(wanted && named && possible) {
                     continue;
                 }
                 eprintln!("round {round}: {}: {}", scenario.key(), contestant.name());
-                let outcome = scenario.run(contestant, &places).await;
+                let outcome = match tokio::time::timeout(PATIENCE, scenario.run(contestant, &places)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Err(anyhow::anyhow!("it did not end within {PATIENCE:?}")),
+                };
                 if let Err(e) = &outcome {
-                    eprintln!("    failed: {e:#}");
+                    eprintln!("    {e:#}");
                 }
                 report.add(&scenario, contestant, outcome);
             }
         }
     }
-    println!("{report}");
+    let judged = report.judged();
+    println!("{judged}");
     if let Some(path) = args.json {
-        std::fs::write(&path, serde_json::to_vec_pretty(&report)?).with_context(|| path.display().to_string())?;
+        std::fs::write(&path, serde_json::to_vec_pretty(&judged)?).with_context(|| path.display().to_string())?;
     }
     anyhow::ensure!(report.is_sound(), "something was lost, doubled, out of order, or not measured");
-    Ok(())
+    args.write.map_or(Ok(()), |document| write_into(&document, &judged))
 }

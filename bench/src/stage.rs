@@ -4,18 +4,20 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
 
 use crate::contestant::{Contestant, Places};
-use crate::event::Template;
 use crate::ledger::{Cursor, Ledger};
 use crate::listener::{Greeted, Listener};
 use crate::poster::Poster;
 use crate::process::Process;
 
 /// Sockets that are opened side by side.
-const OPENED_AT_ONCE: usize = 64;
+pub const OPENED_AT_ONCE: usize = 64;
+/// Connections by which instances are made.
+const MADE_AT_ONCE: usize = 16;
 /// How long the last events may take when the load has ended.
 pub const SETTLES_IN: Duration = Duration::from_secs(30);
 
@@ -24,13 +26,22 @@ pub struct Stage {
     pub process: Process,
     pub ledger: Rc<Ledger>,
     listeners: Vec<Listener>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stage {
     /// Starts the server for so many users.
     pub async fn set(contestant: Contestant, places: &Places, users: usize) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::set_on(contestant, places, users, tempfile::tempdir()?).await
+    }
+
+    /// Starts the server on what is in that folder.
+    pub async fn set_on(
+        contestant: Contestant,
+        places: &Places,
+        users: usize,
+        folder: TempDir,
+    ) -> anyhow::Result<Self> {
         let helpers = places.postgres.iter().filter(|_| contestant == Contestant::SocketioPostgres);
         let helpers = helpers.map(|(_, pid)| *pid).collect();
         let command = contestant.command(places, folder.path())?;
@@ -40,31 +51,21 @@ impl Stage {
             format!("{} did not start: {said}", contestant.name())
         })?;
         let ledger = Rc::new(Ledger::new(users)?);
-        Ok(Self { contestant, process, ledger, listeners: Vec::new(), _folder: folder })
+        Ok(Self { contestant, process, ledger, listeners: Vec::new(), folder })
     }
 
-    /// Makes the instances of users 0 to `users`.
-    pub async fn make_users(&self, users: usize) -> anyhow::Result<()> {
-        let mut poster = self.poster().await?;
-        for request in (0..users).filter_map(|user| self.contestant.make_user(user)) {
-            poster.post(request.as_bytes()).await.context("making an instance")?;
-        }
-        Ok(())
-    }
-
-    pub async fn poster(&self) -> anyhow::Result<Poster> {
-        Poster::connect(self.process.port).await
-    }
-
-    pub fn template(&self, user: usize) -> anyhow::Result<Template> {
-        let mut failed = None;
-        let template = Template::new(user, |length| {
-            self.contestant.webhook_head(user, length).unwrap_or_else(|e| {
-                failed = Some(e);
-                String::new()
-            })
+    /// Makes the instances of these users, where that is needed.
+    pub async fn make_users(&self, users: impl Iterator<Item = usize>) -> anyhow::Result<()> {
+        let requests: Vec<String> = users.filter_map(|user| self.contestant.make_user(user)).collect();
+        let share = requests.len().div_ceil(MADE_AT_ONCE).max(1);
+        let making = requests.chunks(share).map(|share| async move {
+            let mut poster = Poster::connect(self.process.port).await?;
+            for request in share {
+                poster.post(request.as_bytes()).await?;
+            }
+            anyhow::Ok(())
         });
-        failed.map_or(template, Err)
+        try_join_all(making).await.context("making instances").map(|_| ())
     }
 
     /// Opens a socket for each of these users, several at once, and has them listen.
@@ -83,16 +84,19 @@ impl Stage {
         Ok(())
     }
 
-    /// All that was sent has arrived exactly so, and no socket broke.
+    /// All that was sent has arrived exactly so.
     pub async fn settle(&self) -> anyhow::Result<()> {
         self.ledger.settle(SETTLES_IN).await
     }
 
-    pub async fn strike(self) -> anyhow::Result<()> {
+    /// Ends it; nothing may have come twice since, and no socket may have broken. The folder with what the server left.
+    pub async fn strike(self) -> anyhow::Result<TempDir> {
+        self.settle().await?;
         for listener in self.listeners {
             listener.close().await?;
         }
-        self.process.stop().await
+        self.process.stop().await?;
+        Ok(self.folder)
     }
 }
 
