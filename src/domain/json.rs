@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use memchr::memchr;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -85,9 +86,10 @@ impl<'a> Json<'a> {
 
     /// Whether this is the string `text`, however it was spelt.
     fn says(self, text: &str) -> bool {
+        let is_escaped = || memchr(b'\\', self.0.as_bytes()).is_some();
         match self.0.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-            Some(inner) if inner == text => !text.contains('\\'),
-            Some(inner) => inner.contains('\\') && self.text().is_some_and(|own| own == text),
+            Some(inner) if inner == text => !is_escaped(),
+            Some(_) => is_escaped() && self.text().is_some_and(|own| own == text),
             None => false,
         }
     }

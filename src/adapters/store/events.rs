@@ -23,6 +23,7 @@ macro_rules! entry_columns {
 
 /// The last place of the next page: as many rows as have all but the last one's bytes below the budget, so that one row
 /// always comes, however large. `LENGTH` reads the row's header, not the blob; only what is in the page is fetched.
+/// A bare parameter as limit would make SQLite prepare the statement anew whenever it is bound.
 macro_rules! page_end {
     ($place:literal, $rows:expr, $limit:literal, $budget:literal) => {
         concat!(
@@ -32,7 +33,7 @@ macro_rules! page_end {
             $rows,
             "ORDER BY ",
             $place,
-            " LIMIT ",
+            " LIMIT 0 + ",
             $limit,
             ")) WHERE before < ",
             $budget,
