@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::ValueEnum;
+use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
+use sha2::Sha256;
 use tokio::process::Command;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -134,10 +138,10 @@ impl Contestant {
         let user = user_id(user);
         let (path, proof) = match self {
             Self::Zapgate => {
-                // As Evolution signs: HS256, ten minutes.
+                // As Evolution signs what `connect` registered: HS256, the instance's own key, ten minutes.
                 let now = at.as_second();
                 let claims = json!({"iat": now, "exp": now + 600, "app": "evolution", "action": "webhook"});
-                let token = signed(WEBHOOK_SECRET, &claims)?;
+                let token = signed(&key_of(&format!("user_{user}"))?, &claims)?;
                 (format!("/api/webhook/user/{user}"), format!("Authorization: Bearer {token}"))
             }
             _ => (format!("/webhook/{user}"), format!("X-Webhook-Secret: {WEBHOOK_SECRET}")),
@@ -199,6 +203,14 @@ fn floor(places: &Places, kind: &str, folder: &Path) -> Command {
 fn token(user: usize) -> anyhow::Result<String> {
     let now = Timestamp::now().as_second();
     signed(JWT_SECRET, &json!({"sub": user_id(user), "iat": now, "exp": now + 3600}))
+}
+
+/// The key that zapgate derives for an instance.
+fn key_of(instance: &str) -> anyhow::Result<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes())?;
+    mac.update(b"zapgate webhook key v1:");
+    mac.update(instance.as_bytes());
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
 fn signed(secret: &str, claims: &serde_json::Value) -> anyhow::Result<String> {
