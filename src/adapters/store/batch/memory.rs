@@ -72,12 +72,14 @@ impl Memory {
             log.last_id = changes.appended.last().map_or(log.last_id, |row| row.entry.id);
             log.admin_head = log.admin_head.max(changes.admin_head);
         }
+        changes.remembered.iter().for_each(|row| self.seen.insert(row.key, row.seen));
         if self.subjects.len() > MOST {
+            // This batch's too: of a channel that got no row the head is not among the changes.
             self.subjects.clear();
             self.heads.clear();
+            return;
         }
         self.heads.extend(&changes.heads);
-        changes.remembered.iter().for_each(|row| self.seen.insert(row.key, row.seen));
         for mut subject in mem::take(&mut changes.subjects).into_iter().filter(|subject| !subject.removed) {
             if subject.touched {
                 (subject.touched, subject.shown_change) = (false, ShownChange::Keep);
@@ -205,6 +207,23 @@ mod tests {
         store.memory.forget();
         assert_eq!(stored(&store, [1; 16]).await, (None, 2));
         assert_eq!(stored(&store, [2; 16]).await, (Some(2), 1));
+    }
+
+    #[tokio::test]
+    async fn nobody_is_known_without_the_head_of_their_channel_however_many_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_in(folder.path()).await;
+        stored(&store, [1; 16]).await;
+        let mut memory = store.memory.take();
+        let ana = memory.subjects.values().next().unwrap().clone();
+        let others = (0..=MOST).map(|number| InstanceName::parse(&format!("user_{number}")).unwrap());
+        memory.subjects = others.map(|name| (name, ana.clone())).collect();
+
+        memory.learn(&mut Changes { subjects: vec![ana.clone()], ..Changes::default() });
+
+        assert!(memory.subjects.values().all(|subject| memory.heads.contains_key(&subject.channel)));
+        assert!(memory.subjects.len() <= MOST);
+        assert!(memory.seen(&[1; 16]).is_some());
     }
 
     #[tokio::test]
