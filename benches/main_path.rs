@@ -115,7 +115,7 @@ fn committed(seq: i64) -> Committed {
 #[divan::bench]
 fn encode(bencher: Bencher) {
     let entry = committed(1).entry;
-    bencher.bench(|| frame::text(black_box(&entry), 1, &frame::body(&entry, None, NOW)));
+    bencher.bench(|| frame::encode(black_box(&entry), 1, &frame::body(&entry, None, NOW)));
 }
 
 /// One event to so many listeners of a user, its frame made once.

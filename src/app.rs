@@ -8,9 +8,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::App as ActixApp;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
-use actix_web::{App as ActixApp, HttpServer};
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -35,7 +35,7 @@ use crate::http::api::operations::{ApiDocument, Loops};
 use crate::http::door::Door;
 use crate::http::span::RequestSpan;
 use crate::http::webhook::Intake;
-use crate::http::{self, Extras, assets, cors, panics, problem, sockets};
+use crate::http::{self, Extras, assets, cors, panics, problem, server, sockets};
 use crate::services::hub::Hub;
 use crate::services::identity::Identity;
 use crate::services::ingest::disk::DiskGauge;
@@ -185,7 +185,7 @@ impl App {
         let (parts, extras) = (self.parts, self.extras);
         connections::give_up_stalled(&self.listener, parts.live.patience.write)
             .context("limiting stalled connections")?;
-        let server = HttpServer::new(move || {
+        let server = server::serve(self.listener, grace, move || {
             ActixApp::new()
                 .wrap(from_fn(panics::catch))
                 .wrap(cors::allowing(&parts.origins))
@@ -212,15 +212,7 @@ impl App {
                 .app_data(problem::path_config())
                 .default_service(web::to(assets::file_or_problem))
         })
-        .listen(self.listener)
-        .context("taking the listener")?
-        .disable_signals()
-        // A client that vanishes is noticed at once, not at the next ping: its sockets count against its user's limit.
-        .h1_allow_half_closed(false)
-        // Frames are small and must not wait for the acknowledgement of the one before.
-        .tcp_nodelay(true)
-        .shutdown_timeout(grace.as_secs().max(1))
-        .run();
+        .context("taking the listener")?;
         let handle = server.handle();
         let front = self.front.clone();
         let stopping = async {

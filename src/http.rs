@@ -11,6 +11,7 @@ pub mod limits;
 pub mod listening;
 pub mod panics;
 pub mod problem;
+pub mod server;
 pub mod session_cookie;
 pub mod sockets;
 pub mod span;

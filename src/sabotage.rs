@@ -1,7 +1,7 @@
 //! Ways to break an invariant on purpose, so that tests can prove they would notice. Without the feature `sabotage`
 //! every question here is answered `false` at compile time, and [`SocketCount`] is nothing.
 
-use bytestring::ByteString;
+use crate::domain::frame::Frame;
 
 /// An invariant to break, chosen by the variable `SABOTAGE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,22 +48,23 @@ pub struct SocketCount {
 impl SocketCount {
     #[cfg(not(feature = "sabotage"))]
     #[inline]
-    pub fn renumber(&mut self, frame: ByteString) -> ByteString {
+    pub fn renumber(&mut self, frame: Frame) -> Frame {
         frame
     }
 
     #[cfg(feature = "sabotage")]
-    pub fn renumber(&mut self, frame: ByteString) -> ByteString {
+    pub fn renumber(&mut self, frame: Frame) -> Frame {
         if !is(Sabotage::SequenceAtSocket) {
             return frame;
         }
-        let Ok(mut json) = serde_json::from_str::<serde_json::Value>(&frame) else { return frame };
+        let Ok(mut json) = serde_json::from_str::<serde_json::Value>(frame.text()) else { return frame };
         self.last = match json["recovered"].as_bool() {
             Some(true) => json["seq"].as_i64().unwrap_or(0),
             Some(false) => 0,
             None => self.last + 1,
         };
         json["seq"] = self.last.into();
-        json.to_string().into()
+        let json = json.to_string();
+        Frame::new(frame.seq, json.len(), |text| text.push_str(&json))
     }
 }

@@ -2,13 +2,16 @@
 //! what a malformed webhook does not say is `null`.
 
 mod data;
+mod encoded;
 mod kinds;
 mod message;
 
-use bytestring::ByteString;
+use std::fmt::Write;
+
 use memchr::memchr2;
 
-use self::data::{Data, quoted};
+use self::data::{Data, push_quoted};
+pub use self::encoded::Frame;
 pub use self::kinds::{goes_to_admin, goes_to_org, is_about_messages, is_qrcode, is_status};
 use super::entry::Entry;
 use super::event::EventName;
@@ -21,7 +24,7 @@ use super::time::Millis;
 pub struct Body {
     /// `message`, `status`, `qrcode`, …
     pub kind: String,
-    /// The `data` member, encoded.
+    /// The `data` member, encoded, on one line.
     pub data: String,
 }
 
@@ -35,6 +38,19 @@ impl std::fmt::Debug for Body {
 /// Renders `data`. `qr` is the code now in the instance's row; it is shown only if it is the one this entry announced
 /// and still valid at `now`.
 pub fn body(entry: &Entry, qr: Option<&Qr>, now: Millis) -> Body {
+    let Body { kind, data } = as_written(entry, qr, now);
+    Body { kind, data: on_one_line(data) }
+}
+
+/// Inside JSON texts line ends are always escaped: these stand between tokens.
+fn on_one_line(data: String) -> String {
+    match memchr2(b'\n', b'\r', data.as_bytes()) {
+        Some(_) => data.replace(['\n', '\r'], " "),
+        None => data,
+    }
+}
+
+fn as_written(entry: &Entry, qr: Option<&Qr>, now: Millis) -> Body {
     let text = std::str::from_utf8(&entry.body).unwrap_or_default();
     if entry.event.is_gateways_own() {
         return Body { kind: kinds::kind_of(&entry.event, None).into_owned(), data: own_data(entry, text) };
@@ -64,16 +80,20 @@ pub fn body(entry: &Entry, qr: Option<&Qr>, now: Millis) -> Body {
 }
 
 /// The whole frame for one channel, on one line (Server-Sent Events are made of lines).
-pub fn text(entry: &Entry, seq: i64, body: &Body) -> ByteString {
-    let (kind, at) = (quoted(&body.kind), entry.at);
-    let late = if entry.late { "\"late\":true," } else { "" };
-    let frame = format!("{{\"type\":{kind},\"seq\":{seq},\"at\":\"{at}\",{late}\"data\":{}}}", body.data);
-    // Inside JSON texts line ends are always escaped: these stand between tokens.
-    match memchr2(b'\n', b'\r', frame.as_bytes()) {
-        Some(_) => frame.replace(['\n', '\r'], " ").into(),
-        None => frame.into(),
-    }
+pub fn encode(entry: &Entry, seq: i64, body: &Body) -> Frame {
+    Frame::new(seq, body.data.len() + FRAME_AROUND_DATA, |text| {
+        text.push_str("{\"type\":");
+        push_quoted(text, &body.kind);
+        // Writing to a string never fails.
+        let _ = write!(text, ",\"seq\":{seq},\"at\":\"{}\",", entry.at);
+        text.push_str(if entry.late { "\"late\":true,\"data\":" } else { "\"data\":" });
+        text.push_str(&body.data);
+        text.push('}');
+    })
 }
+
+/// About what stands around a frame's `data`, in bytes.
+const FRAME_AROUND_DATA: usize = 128;
 
 /// An erased row stays as `{"type":"erased"}` (DESIGN "Storage"); a webhook always has an `event`.
 fn is_erased(envelope: Option<&Object<'_>>) -> bool {

@@ -1,24 +1,26 @@
 //! `GET /ws`: one task per WebSocket, which writes a listener's frames and reads what little a client says. Who the
 //! caller is and which channel they may have is settled before the upgrade.
 
+mod connection;
 mod gauge;
 mod heard;
 
-use std::io::{self, ErrorKind};
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::error::PayloadError;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, dev, web};
-use actix_ws::{CloseCode, CloseReason, Message, MessageStream, ProtocolError, Session};
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_ws::{CloseCode, CloseReason, Message};
+use bytes::{Bytes, BytesMut};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::warn;
 
-use self::gauge::FrameGauge;
+use self::connection::{Broken, Incoming, Outgoing, part};
 use self::heard::Heard;
 use super::listening::{Admitted, expiry};
+use super::server::Handover;
 use crate::adapters::tasks::Tasks;
 use crate::domain::close::Close;
 use crate::domain::error::Error;
@@ -53,7 +55,7 @@ impl Default for Patience {
 ///
 /// # Errors
 /// [`Error::BadInput`] when the request is not a WebSocket handshake.
-pub async fn upgrade(
+pub fn upgrade(
     req: &HttpRequest,
     payload: web::Payload,
     admitted: Admitted,
@@ -61,41 +63,30 @@ pub async fn upgrade(
     live: Arc<Live>,
     (tasks, patience): (&Tasks, Patience),
 ) -> Result<HttpResponse, Error> {
-    let payload = gauged(req, payload).await?;
-    let (response, session, stream) = actix_ws::handle_with_protocols(req, payload, &[PROTOCOL])
-        .map_err(|_| Error::bad_input("upgrade", "is not a WebSocket handshake of version 13"))?;
-    let stream = stream.max_frame_size(MAX_FRAME_BYTES);
-    tasks.spawn_local("socket", |stop| async move {
-        let mut visit = live.hub().enter(&admitted.channel);
-        let ended = tokio::select! {
-            ended = converse(session.clone(), stream, admitted, &live, patience) => ended,
-            () = revoked => Ended::Closed(Close::EXPIRED),
-            () = stop.cancelled() => Ended::Closed(Close::GOING_AWAY),
-        };
-        if let Ended::Closed(close) = ended {
-            visit.end(close);
-        }
-        drop(visit);
-        if let Some(reason) = ended.reason() {
-            // Whoever does not take even this is cut off.
-            let _ = timeout(patience.write, session.close(Some(reason))).await;
-        }
+    let refusal = || Error::bad_input("upgrade", "is not a WebSocket handshake of version 13");
+    let handover = Handover::of(req).ok_or_else(refusal)?;
+    // Only the answer: its session would go through the HTTP machinery, which the connection leaves.
+    let (response, ..) = actix_ws::handle_with_protocols(req, payload, &[PROTOCOL]).map_err(|_| refusal())?;
+    let tasks = tasks.clone();
+    handover.to(move |stream, early| {
+        tasks.spawn_local("socket", |stop| async move {
+            let (mut visit, mut out) = (live.hub().enter(&admitted.channel), Outgoing::default());
+            let ended = tokio::select! {
+                ended = converse((&stream, early), &mut out, admitted, &live, patience) => ended,
+                () = revoked => Ended::Closed(Close::EXPIRED),
+                () = stop.cancelled() => Ended::Closed(Close::GOING_AWAY),
+            };
+            if let Ended::Closed(close) = ended {
+                visit.end(close);
+            }
+            drop(visit);
+            if let Some(reason) = ended.reason() {
+                // Whoever does not take even this is cut off.
+                let _ = timeout(patience.write, part(stream, out, reason)).await;
+            }
+        });
     });
     Ok(response)
-}
-
-/// The payload with its frames measured, so that none over the limit is collected.
-async fn gauged(req: &HttpRequest, payload: web::Payload) -> Result<web::Payload, Error> {
-    let mut gauge = FrameGauge::new(MAX_FRAME_BYTES as u64);
-    let measured = payload.into_inner().map(move |chunk| {
-        let chunk = chunk?;
-        match gauge.pass(&chunk) {
-            Ok(()) => Ok(chunk),
-            Err(_) => Err(PayloadError::Io(io::Error::new(ErrorKind::InvalidData, "a frame is too large"))),
-        }
-    });
-    let mut measured: dev::Payload = dev::Payload::Stream { payload: Box::pin(measured) };
-    web::Payload::from_request(req, &mut measured).await.map_err(|_| Error::Internal("a payload that is always there"))
 }
 
 /// How a socket ended.
@@ -122,10 +113,19 @@ impl Ended {
     }
 }
 
-/// Runs the socket until one side ends it.
+impl From<Broken> for Ended {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::HungUp => Self::Gone,
+            Broken::Violation => Self::Closed(Close::POLICY),
+        }
+    }
+}
+
+/// Runs the socket until one side ends it. What the client had not taken by then stays in `out`.
 async fn converse(
-    session: Session,
-    stream: MessageStream,
+    (stream, early): (&TcpStream, BytesMut),
+    out: &mut Outgoing,
     admitted: Admitted,
     live: &Arc<Live>,
     patience: Patience,
@@ -145,68 +145,77 @@ async fn converse(
             return Ended::Closed(Close::GOING_AWAY);
         }
     };
+    let incoming = match Incoming::new(stream, &early) {
+        Ok(incoming) => incoming,
+        Err(broken) => return broken.into(),
+    };
+    drop(early);
     tokio::select! {
-        ended = read(stream, session.clone(), patience) => ended,
-        ended = write(session, listener, patience) => ended,
+        Err(ended) = exchange(stream, incoming, out, listener, patience) => ended,
         () = expiry(admitted.expires_at, live.clock().now()) => Ended::Closed(Close::EXPIRED),
     }
 }
 
-async fn write(mut session: Session, mut listener: Listener, patience: Patience) -> Ended {
-    let mut pings = interval_at(Instant::now() + patience.ping, patience.ping);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut count = SocketCount::default();
+/// Moves frames both ways.
+async fn exchange(
+    stream: &TcpStream,
+    mut incoming: Incoming<'_>,
+    out: &mut Outgoing,
+    mut listener: Listener,
+    patience: Patience,
+) -> Result<Infallible, Ended> {
+    let now = Instant::now();
+    let (mut heard, mut count, mut ping_at) = (Heard::new(now), SocketCount::default(), now + patience.ping);
+    let mut alarm = pin!(sleep_until(ping_at.min(now + patience.silence)));
     loop {
-        let text = tokio::select! {
-            frame = listener.next() => match frame {
-                Ok(frame) => Some(count.renumber(frame.text)),
-                Err(close) => return Ended::Closed(close),
-            },
-            _ = pings.tick() => None,
+        let outward = async {
+            match out.waits_since() {
+                None => fill(out, &mut listener, &mut count).await,
+                Some(since) => flush(out, stream, &listener, since + patience.write).await,
+            }
         };
-        let overflowed = listener.overflowed();
-        let message = text.map_or(Message::Ping(Bytes::new()), Message::Text);
         tokio::select! {
-            sent = timeout(patience.write, session.send(message)) => match sent {
-                Ok(Ok(())) => {}
-                Ok(Err(_closed)) => return Ended::Gone,
-                Err(_stuck) => return Ended::Closed(Close::SLOW),
+            biased;
+            moved = outward => moved?,
+            frame = incoming.next() => if let Some(answer) = heard.take(frame?, Instant::now())? {
+                out.push_control(answer);
             },
-            () = overflowed => return Ended::Closed(Close::SLOW),
+            () = alarm.as_mut() => {
+                let now = Instant::now();
+                let silent_at = heard.last() + patience.silence;
+                if now >= silent_at {
+                    return Err(Ended::Closed(Close::SILENT));
+                }
+                if now >= ping_at {
+                    out.push_control(Message::Ping(Bytes::new()));
+                    ping_at = now + patience.ping;
+                }
+                alarm.as_mut().reset(ping_at.min(silent_at));
+            }
         }
     }
 }
 
-/// Whether the connection broke, which a closed laptop does and is nobody's fault.
-fn is_hang_up(error: &ProtocolError) -> bool {
-    let ProtocolError::Io(wrapped) = error else { return false };
-    match wrapped.get_ref().and_then(|cause| cause.downcast_ref::<PayloadError>()) {
-        Some(PayloadError::Io(cause)) => cause.kind() != ErrorKind::InvalidData,
-        Some(PayloadError::Incomplete(_)) => true,
-        _ => false,
+/// Waits for the next frame, and takes those that wait behind it too.
+async fn fill(out: &mut Outgoing, listener: &mut Listener, count: &mut SocketCount) -> Result<(), Ended> {
+    let mut next = Some(listener.next().await.map_err(Ended::Closed)?);
+    while let Some(frame) = next {
+        out.push(count.renumber(frame).message().clone());
+        next = if out.is_enough() { None } else { listener.waiting() };
     }
+    Ok(())
 }
 
-async fn read(mut stream: MessageStream, mut session: Session, patience: Patience) -> Ended {
-    let mut heard = Heard::new(Instant::now());
-    loop {
-        let message = match timeout(patience.silence, stream.next()).await {
-            Err(_silent) => return Ended::Closed(Close::SILENT),
-            Ok(None) => return Ended::Gone,
-            Ok(Some(Err(e))) if is_hang_up(&e) => return Ended::Gone,
-            // Too large, or not the protocol: in either case not a client of ours.
-            Ok(Some(Err(_))) => return Ended::Closed(Close::POLICY),
-            Ok(Some(Ok(message))) => message,
-        };
-        let answer = match heard.take(message, Instant::now()) {
-            Ok(None) => continue,
-            Ok(Some(answer)) => answer,
-            Err(ended) => return ended,
-        };
-        match timeout(patience.write, session.send(answer)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_closed)) => return Ended::Gone,
-            Err(_stuck) => return Ended::Closed(Close::SLOW),
-        }
+/// Writes what waits, unless the client takes too long over it.
+async fn flush(out: &mut Outgoing, stream: &TcpStream, listener: &Listener, by: Instant) -> Result<(), Ended> {
+    let overflowed = listener.overflowed();
+    tokio::select! {
+        biased;
+        written = timeout_at(by, out.write_to(stream)) => match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_closed)) => Err(Ended::Gone),
+            Err(_stuck) => Err(Ended::Closed(Close::SLOW)),
+        },
+        () = overflowed => Err(Ended::Closed(Close::SLOW)),
     }
 }

@@ -16,8 +16,9 @@ use super::listening::{Admitted, expiry};
 use crate::domain::channel::{Epoch, Position};
 use crate::domain::close::Close;
 use crate::domain::error::Error;
+use crate::domain::frame::Frame;
+use crate::services::hub::Admission;
 use crate::services::hub::census::Visit;
-use crate::services::hub::{Admission, Frame};
 use crate::services::live::{Listener, Live};
 
 /// Between two comments that keep the connection open.
@@ -87,7 +88,7 @@ async fn next_event(mut reader: Reader) -> Option<(Result<Bytes, Error>, Reader)
 
 /// One event. A frame is one line.
 fn event(epoch: &Epoch, frame: &Frame) -> Bytes {
-    format!("id: {epoch}:{}\ndata: {}\n\n", frame.seq, frame.text).into()
+    format!("id: {epoch}:{}\ndata: {}\n\n", frame.seq, frame.text()).into()
 }
 
 /// `<epoch>:<seq>`; anything else was not ours and means no position.

@@ -15,12 +15,12 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Slot;
 
 use self::census::Census;
+pub use self::send_queue::Received;
 use self::send_queue::SendQueue;
-pub use self::send_queue::{Frame, Received};
 use crate::adapters::bus::Committed;
 use crate::domain::channel::Channel;
 use crate::domain::entry::Entry;
-use crate::domain::frame;
+use crate::domain::frame::{self, Frame};
 use crate::domain::ids::UserId;
 use crate::domain::time::Millis;
 use crate::sabotage::{self, Sabotage};
@@ -93,7 +93,7 @@ impl Hub {
         }
         let body = frame::body(entry, committed.qr.as_ref(), now);
         for (channel, seq) in watched {
-            let frame = Frame { seq, text: frame::text(entry, seq, &body) };
+            let frame = frame::encode(entry, seq, &body);
             if let Some(mut topic) = self.shared.topics.get_mut(&channel) {
                 topic.publish(&frame);
             }
@@ -206,6 +206,11 @@ impl Subscription {
     /// What comes next once live. Dropping the future loses nothing.
     pub async fn next(&self) -> Received {
         self.queue.next().await
+    }
+
+    /// The frame numbered `seq`, if it is next and waits already.
+    pub fn waiting(&self, seq: i64) -> Option<Frame> {
+        self.queue.waiting(seq)
     }
 
     /// Waits until the queue overflows, for a writer that is stuck and can't ask [`Subscription::next`].

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::hub::{Frame, Hub, Received, Subscription};
+use super::hub::{Hub, Received, Subscription};
 use crate::adapters::clock::Clock;
 use crate::adapters::store::Store;
 use crate::adapters::store::channels::Opening;
@@ -21,7 +21,7 @@ use crate::domain::channel::{Channel, Epoch, Position};
 use crate::domain::close::Close;
 use crate::domain::entry::Entry;
 use crate::domain::error::Error;
-use crate::domain::frame;
+use crate::domain::frame::{self, Frame};
 use crate::domain::instance::Qr;
 use crate::domain::time::Millis;
 
@@ -61,13 +61,13 @@ impl Live {
         let opening = self.store.opening(subscription.channel()).await?;
         let recovered = from.map(|from| from.seq).filter(|_| self.can_recover(from, &opening));
         let sent = recovered.unwrap_or(opening.head);
-        let text = hello::text(&self.epoch, sent, recovered.is_some(), &opening.snapshot, self.clock.now());
+        let hello = hello::frame(&self.epoch, sent, recovered.is_some(), &opening.snapshot, self.clock.now());
         Ok(Listener {
             live: Arc::clone(self),
             subscription,
             sent,
             waiting: VecDeque::new(),
-            hello: Some(Frame { seq: sent, text }),
+            hello: Some(hello),
             phase: Phase::Reading { at_end: sent == opening.head },
             vain_reads: 0,
         })
@@ -146,6 +146,18 @@ impl Listener {
         }
     }
 
+    /// The frame that [`Listener::next`] would give without waiting, if it is one that follows: for a writer that takes
+    /// several at once.
+    pub fn waiting(&mut self) -> Option<Frame> {
+        let follows = self.sent + 1;
+        let frame = match self.phase {
+            _ if self.hello.is_some() => None,
+            Phase::Reading { .. } => self.waiting.pop_front_if(|frame| frame.seq == follows),
+            Phase::Live => self.subscription.waiting(follows),
+        };
+        frame.map(|frame| self.hand_out(frame))
+    }
+
     /// Waits until this listener is too slow, for a writer stuck on its socket.
     pub fn overflowed(&self) -> impl Future<Output = ()> + 'static {
         self.subscription.overflowed()
@@ -188,7 +200,7 @@ impl Listener {
         for entry in entries {
             let Some(seq) = entry.seq_on(self.subscription.channel()) else { continue };
             let qr = self.code_on_show(&entry, now).await?;
-            frames.push_back(Frame { seq, text: frame::text(&entry, seq, &frame::body(&entry, qr.as_ref(), now)) });
+            frames.push_back(frame::encode(&entry, seq, &frame::body(&entry, qr.as_ref(), now)));
         }
         Ok(frames)
     }

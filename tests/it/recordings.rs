@@ -35,7 +35,7 @@ fn frame_of(webhook: &Webhook) -> (String, String) {
         body: webhook.body.clone(),
     };
     let body = frame::body(&entry, None, Millis(0));
-    let text = frame::text(&entry, 1, &body).to_string();
+    let text = frame::encode(&entry, 1, &body).text().to_owned();
     (body.kind, text)
 }
 

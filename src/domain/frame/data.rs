@@ -11,7 +11,7 @@ impl Data {
     pub(super) fn of(instance: &InstanceName) -> Self {
         let mut json = String::with_capacity(256);
         json.push_str("{\"instanceName\":");
-        json.push_str(&quoted(instance.as_str()));
+        push_quoted(&mut json, instance.as_str());
         Self(json)
     }
 
@@ -35,7 +35,13 @@ impl Data {
     }
 
     pub(super) fn text(mut self, name: &str, value: Option<&str>) -> Self {
-        self.member(name, &value.map_or_else(|| "null".into(), quoted));
+        match value {
+            Some(value) => {
+                self.name(name);
+                push_quoted(&mut self.0, value);
+            }
+            None => self.member(name, "null"),
+        }
         self
     }
 
@@ -55,14 +61,24 @@ impl Data {
     }
 
     fn member(&mut self, name: &str, value: &str) {
+        self.name(name);
+        self.0.push_str(value);
+    }
+
+    fn name(&mut self, name: &str) {
         self.0.push_str(",\"");
         self.0.push_str(name);
         self.0.push_str("\":");
-        self.0.push_str(value);
     }
 }
 
-/// `text` as a JSON string.
-pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// Appends `text` as a JSON string.
+pub(super) fn push_quoted(json: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        json.push_str(&serde_json::Value::from(text).to_string());
+    } else {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    }
 }

@@ -39,7 +39,7 @@ fn stored(event: &str, data: &Value) -> Entry {
 /// Type and `data` of the frame.
 fn rendered(entry: &Entry) -> (String, Value) {
     let body = body(entry, None, NOW);
-    let frame: Value = serde_json::from_str(&text(entry, 1, &body)).unwrap();
+    let frame: Value = serde_json::from_str(encode(entry, 1, &body).text()).unwrap();
     assert_eq!(frame["type"], body.kind);
     (body.kind, frame["data"].clone())
 }
@@ -53,10 +53,13 @@ fn a_frame_has_the_published_form() {
     let mut entry = entry("zapgate.health", r#"{"a":1}"#);
     let plain = body(&entry, None, NOW);
 
-    assert_eq!(text(&entry, 3, &plain), r#"{"type":"health","seq":3,"at":"2026-11-20T21:43:20.000Z","data":{"a":1}}"#);
+    assert_eq!(
+        encode(&entry, 3, &plain).text(),
+        r#"{"type":"health","seq":3,"at":"2026-11-20T21:43:20.000Z","data":{"a":1}}"#
+    );
     entry.late = true;
     assert_eq!(
-        text(&entry, 4, &plain),
+        encode(&entry, 4, &plain).text(),
         r#"{"type":"health","seq":4,"at":"2026-11-20T21:43:20.000Z","late":true,"data":{"a":1}}"#
     );
 }
@@ -64,10 +67,10 @@ fn a_frame_has_the_published_form() {
 #[test]
 fn a_frame_is_one_line_however_the_webhook_was_written() {
     let entry = entry("x.y", "{\"data\": {\r\n  \"text\": \"a\\nb\"\n}}");
-    let frame = text(&entry, 1, &body(&entry, None, NOW));
+    let frame = encode(&entry, 1, &body(&entry, None, NOW));
 
-    assert!(!frame.contains(['\n', '\r']));
-    assert_eq!(serde_json::from_str::<Value>(&frame).unwrap()["data"]["data"]["text"], "a\nb");
+    assert!(!frame.text().contains(['\n', '\r']));
+    assert_eq!(serde_json::from_str::<Value>(frame.text()).unwrap()["data"]["data"]["text"], "a\nb");
 }
 
 #[test]

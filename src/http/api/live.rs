@@ -46,8 +46,7 @@ async fn websocket(
     let (caller, bought, _) = extract::live_caller(&request).await?;
     let admitted = Admitted::new(&caller, bought, &query)?;
     let revoked = revoked(identity, caller, door.live.clone());
-    Ok(sockets::upgrade(&request, payload, admitted, revoked, Arc::clone(&door.live), (&door.tasks, door.patience))
-        .await?)
+    Ok(sockets::upgrade(&request, payload, admitted, revoked, Arc::clone(&door.live), (&door.tasks, door.patience))?)
 }
 
 /// Live events as Server-Sent Events

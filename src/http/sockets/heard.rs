@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_http::ws::Frame;
 use actix_ws::{CloseCode, Item, Message};
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
@@ -16,6 +17,7 @@ const MAX_FRAMES_PER_S: u32 = 20;
 /// Judges one client's frames.
 #[derive(Debug)]
 pub(super) struct Heard {
+    last: Instant,
     second_began: Instant,
     frames: u32,
     /// A message that comes in fragments, so far.
@@ -24,14 +26,20 @@ pub(super) struct Heard {
 
 impl Heard {
     pub(super) fn new(now: Instant) -> Self {
-        Self { second_began: now, frames: 0, fragments: BytesMut::new() }
+        Self { last: now, second_began: now, frames: 0, fragments: BytesMut::new() }
+    }
+
+    /// When the client last gave a sign of itself.
+    pub(super) fn last(&self) -> Instant {
+        self.last
     }
 
     /// What to answer, if anything.
     ///
     /// # Errors
     /// Why the socket ends: the client says so, or it said too much.
-    pub(super) fn take(&mut self, message: Message, now: Instant) -> Result<Option<Message>, Ended> {
+    pub(super) fn take(&mut self, frame: Frame, now: Instant) -> Result<Option<Message>, Ended> {
+        self.last = now;
         if now.duration_since(self.second_began) >= Duration::from_secs(1) {
             (self.second_began, self.frames) = (now, 0);
         }
@@ -39,12 +47,13 @@ impl Heard {
         if self.frames > MAX_FRAMES_PER_S {
             return Err(Ended::Closed(Close::POLICY));
         }
-        match message {
-            Message::Text(text) => Ok(answer(text.as_bytes())),
-            Message::Continuation(item) => Ok(self.assemble(item)?.and_then(|whole| answer(&whole))),
-            Message::Ping(payload) => Ok(Some(Message::Pong(payload))),
-            Message::Close(said) => Err(Ended::Left(said.unwrap_or_else(|| CloseCode::Normal.into()))),
-            Message::Binary(_) | Message::Pong(_) | Message::Nop => Ok(None),
+        match frame {
+            Frame::Text(text) if str::from_utf8(&text).is_err() => Err(Ended::Closed(Close::POLICY)),
+            Frame::Text(text) => Ok(answer(&text)),
+            Frame::Continuation(item) => Ok(self.assemble(item)?.and_then(|whole| answer(&whole))),
+            Frame::Ping(payload) => Ok(Some(Message::Pong(payload))),
+            Frame::Close(said) => Err(Ended::Left(said.unwrap_or_else(|| CloseCode::Normal.into()))),
+            Frame::Binary(_) | Frame::Pong(_) => Ok(None),
         }
     }
 
@@ -81,8 +90,8 @@ fn answer(text: &[u8]) -> Option<Message> {
 mod tests {
     use super::*;
 
-    fn text(text: &'static str) -> Message {
-        Message::Text(text.into())
+    fn text(text: &'static str) -> Frame {
+        Frame::Text(text.into())
     }
 
     #[test]
@@ -90,13 +99,21 @@ mod tests {
         let now = Instant::now();
         let mut heard = Heard::new(now);
 
-        let pong = Some(text(r#"{"type":"pong"}"#));
+        let pong = Some(Message::Text(r#"{"type":"pong"}"#.into()));
         assert_eq!(heard.take(text(r#"{"type":"ping"}"#), now).unwrap(), pong);
-        assert_eq!(heard.take(Message::Continuation(Item::FirstText(r#"{"type":"#.into())), now).unwrap(), None);
-        assert_eq!(heard.take(Message::Continuation(Item::Last(r#""ping"}"#.into())), now).unwrap(), pong);
+        assert_eq!(heard.take(Frame::Continuation(Item::FirstText(r#"{"type":"#.into())), now).unwrap(), None);
+        assert_eq!(heard.take(Frame::Continuation(Item::Last(r#""ping"}"#.into())), now).unwrap(), pong);
         for ignored in ["hello", r#"{"type":"subscribe"}"#, "[]", ""] {
             assert_eq!(heard.take(text(ignored), now).unwrap(), None);
         }
+    }
+
+    #[test]
+    fn a_text_that_is_none_ends_the_socket() {
+        let now = Instant::now();
+        let latin1 = Frame::Text(Bytes::from_static(b"ol\xE1"));
+
+        assert_eq!(Heard::new(now).take(latin1, now).unwrap_err(), Ended::Closed(Close::POLICY));
     }
 
     #[test]
@@ -126,10 +143,10 @@ mod tests {
         let now = Instant::now();
         let mut heard = Heard::new(now);
         let half = Bytes::from(vec![b'x'; MAX_FRAME_BYTES / 2 + 1]);
-        heard.take(Message::Continuation(Item::FirstText(half.clone())), now).unwrap();
+        heard.take(Frame::Continuation(Item::FirstText(half.clone())), now).unwrap();
 
         assert_eq!(
-            heard.take(Message::Continuation(Item::Continue(half)), now).unwrap_err(),
+            heard.take(Frame::Continuation(Item::Continue(half)), now).unwrap_err(),
             Ended::Closed(Close::POLICY)
         );
     }

@@ -1,28 +1,13 @@
 //! One listener's waiting frames, bounded in bytes. The hub pushes and never waits; the listener takes.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytestring::ByteString;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::close::Close;
-
-/// A frame as it goes over the wire, and its number on the channel it was rendered for.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Frame {
-    pub seq: i64,
-    pub text: ByteString,
-}
-
-/// Never prints the text: it may be somebody's message.
-impl fmt::Debug for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frame").field("seq", &self.seq).field("text_bytes", &self.text.len()).finish()
-    }
-}
+use crate::domain::frame::Frame;
 
 /// What a listener finds when it asks its queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +18,13 @@ pub enum Received {
     Closed(Close),
 }
 
-/// Counted for each waiting frame beside its text, so that empty frames are not free.
+/// Counted for each waiting frame beside its bytes, so that empty frames are not free.
 const FRAME_OVERHEAD_BYTES: usize = 64;
+
+/// What a waiting frame counts.
+fn size(frame: &Frame) -> usize {
+    frame.message().len() + FRAME_OVERHEAD_BYTES
+}
 
 #[derive(Debug)]
 pub(super) struct SendQueue {
@@ -74,7 +64,7 @@ impl SendQueue {
     pub(super) fn push(&self, frame: &Frame) {
         let mut state = self.lock();
         let State::Live { frames, bytes } = &mut *state else { return };
-        let size = frame.text.len() + FRAME_OVERHEAD_BYTES;
+        let size = size(frame);
         if !frames.is_empty() && bytes.saturating_add(size) > self.limit_bytes {
             *state = State::Closed(Close::SLOW);
             self.overflowed.cancel();
@@ -130,9 +120,21 @@ impl SendQueue {
             State::Closed(close) => Some(Received::Closed(*close)),
             State::Live { frames, bytes } => {
                 let frame = frames.pop_front()?;
-                *bytes -= frame.text.len() + FRAME_OVERHEAD_BYTES;
+                *bytes -= size(&frame);
                 Some(Received::Frame(frame))
             }
+        }
+    }
+
+    /// The frame numbered `seq`, if it is the one that waits longest.
+    pub(super) fn waiting(&self, seq: i64) -> Option<Frame> {
+        match &mut *self.lock() {
+            State::Live { frames, bytes } => {
+                let frame = frames.pop_front_if(|frame| frame.seq == seq)?;
+                *bytes -= size(&frame);
+                Some(frame)
+            }
+            State::CatchingUp { .. } | State::Closed(_) => None,
         }
     }
 
@@ -162,7 +164,7 @@ mod tests {
     use super::*;
 
     fn frame(seq: i64, bytes: usize) -> Frame {
-        Frame { seq, text: "x".repeat(bytes).into() }
+        Frame::new(seq, bytes, |text| text.push_str(&"x".repeat(bytes)))
     }
 
     fn live(limit_bytes: usize) -> SendQueue {

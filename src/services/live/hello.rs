@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bytestring::ByteString;
 use serde::Serialize;
 
 use crate::adapters::store::channels::Snapshot;
 use crate::domain::channel::Epoch;
+use crate::domain::frame::Frame;
 use crate::domain::time::Millis;
 use crate::domain::wire::InstanceJson;
 
@@ -29,7 +29,7 @@ enum Data<'a> {
 }
 
 /// `seq` is the number that the next frame follows.
-pub(super) fn text(epoch: &Epoch, seq: i64, recovered: bool, snapshot: &Snapshot, now: Millis) -> ByteString {
+pub(super) fn frame(epoch: &Epoch, seq: i64, recovered: bool, snapshot: &Snapshot, now: Millis) -> Frame {
     let data = match snapshot {
         Snapshot::User(instance) => {
             Data::User { instance: instance.as_deref().map(|own| Box::new(InstanceJson::of(own, now, true))) }
@@ -40,5 +40,6 @@ pub(super) fn text(epoch: &Epoch, seq: i64, recovered: bool, snapshot: &Snapshot
         Snapshot::Admin(totals) => Data::Admin { totals },
     };
     let hello = Hello { kind: "hello", epoch: &epoch.0, seq, recovered, data };
-    serde_json::to_string(&hello).unwrap_or_default().into()
+    let json = serde_json::to_string(&hello).unwrap_or_default();
+    Frame::new(seq, json.len(), |text| text.push_str(&json))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, web};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
@@ -29,7 +29,7 @@ use zapgate::domain::ids::{OrgId, UserId};
 use zapgate::domain::time::Millis;
 use zapgate::http::listening::{Admitted, LiveQuery};
 use zapgate::http::sockets::{self, Patience};
-use zapgate::http::sse;
+use zapgate::http::{server, sse};
 use zapgate::services::hub::{Hub, HubConfig};
 use zapgate::services::live::{Listener, Live};
 
@@ -169,13 +169,13 @@ impl Rig {
     pub async fn listen_on(&self, channel: Channel, from: Option<Position>) -> (Value, Listener) {
         let mut listener = self.live.listen(channel, from.as_ref()).await.unwrap();
         let hello = listener.next().await.unwrap();
-        (serde_json::from_str(&hello.text).unwrap(), listener)
+        (serde_json::from_str(hello.text()).unwrap(), listener)
     }
 }
 
 pub async fn next_json(listener: &mut Listener) -> Value {
     let frame = timeout(SOON, listener.next()).await.expect("a frame in time").expect("a frame");
-    serde_json::from_str(&frame.text).unwrap()
+    serde_json::from_str(frame.text()).unwrap()
 }
 
 pub async fn next_seq(listener: &mut Listener) -> i64 {
@@ -222,17 +222,10 @@ impl Served {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap().to_string();
         let shared = web::Data::new(Shared { live: rig.live.clone(), tasks: tasks.clone(), patience, revoked });
-        let server = HttpServer::new(move || {
+        let server = server::serve(socket, Duration::from_secs(1), move || {
             App::new().app_data(shared.clone()).route("/ws", web::get().to(ws)).route("/events", web::get().to(events))
         })
-        .workers(1)
-        // As in `app.rs`.
-        .h1_allow_half_closed(false)
-        .disable_signals()
-        .shutdown_timeout(1)
-        .listen(socket)
-        .unwrap()
-        .run();
+        .unwrap();
         Tasks::default().spawn("server", |_| async move {
             server.await.unwrap();
         });
@@ -274,7 +267,7 @@ async fn ws(
     let answer = async {
         let admitted = Admitted::new(&caller(&req), None, &query)?;
         let (tasks, patience) = (&shared.tasks, shared.patience);
-        sockets::upgrade(&req, body, admitted, shared.revoked(), shared.live.clone(), (tasks, patience)).await
+        sockets::upgrade(&req, body, admitted, shared.revoked(), shared.live.clone(), (tasks, patience))
     };
     answer.await.unwrap_or_else(|e| problem(&e))
 }
