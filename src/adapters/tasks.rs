@@ -40,7 +40,8 @@ impl Tasks {
         W: FnOnce(CancellationToken) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        // Without sockets: it is then woken without a detour through the system's poll.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let watched = self.tracker.track_future(self.watched(name, work(self.stop.clone())));
         std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(watched)).map(|_| ())
     }
@@ -59,14 +60,15 @@ impl Tasks {
         watched.instrument(error_span!("task", task.name = name))
     }
 
-    /// Like [`Tasks::spawn`], on the current worker: for a socket's loop, whose stream cannot change threads.
+    /// Like [`Tasks::spawn`], on the current worker and without a span: for a socket's loop, of which there are many and
+    /// each wakes often.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
     pub fn spawn_local<F, W>(&self, name: &'static str, work: W)
     where
         W: FnOnce(CancellationToken) -> F,
         F: Future<Output = ()> + 'static,
     {
-        let work = told_if_it_panics(name, work(self.stop.clone())).instrument(error_span!("task", task.name = name));
+        let work = told_if_it_panics(name, work(self.stop.clone()));
         actix_web::rt::spawn(self.tracker.track_future(work));
     }
 

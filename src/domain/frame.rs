@@ -18,6 +18,7 @@ use super::event::EventName;
 use super::instance::Qr;
 use super::json::{Json, Object};
 use super::time::Millis;
+use super::webhook::protocol;
 
 /// The part of a frame that is the same on every channel.
 #[derive(Clone)]
@@ -138,7 +139,7 @@ fn qrcode(entry: &Entry, qr: Option<&Qr>, now: Millis) -> String {
 
 /// Of a message that may carry keys only its type is told.
 fn protocol(entry: &Entry, data: Option<Json<'_>>) -> String {
-    let message = kinds::secret_inside(data).or(data);
+    let message = data.and_then(protocol::secret_inside).or(data);
     let kind = message.and_then(|message| message.get("type"));
     Data::of(&entry.instance).raw("type", kind.filter(|kind| !kind.is_object() && !kind.is_array())).finish()
 }

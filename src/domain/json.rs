@@ -208,7 +208,7 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(8);
+        let mut members = Vec::with_capacity(16);
         while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
             members.push(Member { name: Json(name.get()), value: Json(value.get()) });
         }

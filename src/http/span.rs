@@ -1,12 +1,11 @@
 //! One span per request, with an id that its log lines share. Only the route's pattern is kept: a path can hold names,
 //! a query a ticket.
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::{Error, HttpMessage};
 use tracing::{Span, debug, field, info_span};
-use tracing_actix_web::RootSpanBuilder;
-use uuid::Uuid;
+use tracing_actix_web::{RequestId, RootSpanBuilder};
 
 /// Builds the span of a request.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         info_span!(
             "request",
-            request.id = %Uuid::now_v7(),
+            request.id = request.extensions().get::<RequestId>().map(field::display),
             http.method = %request.method(),
             http.route = request.match_pattern().unwrap_or_else(|| String::from("unknown")),
             http.status = field::Empty,

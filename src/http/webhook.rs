@@ -208,11 +208,14 @@ async fn receive(
     let body = allowance.read(payload).await?;
     let (proof, expected) = match early {
         Some(proof) => (proof, expected),
-        None => prove_by_body(&body, presented, intake, received).await?,
+        // Boxed, like whatever is rare here: it takes no room in every webhook's future, which is moved about.
+        None => Box::pin(prove_by_body(&body, presented, intake, received)).await?,
     };
     let webhook = match body.whole().and_then(|bytes| webhook::parse(bytes, expected.as_ref(), proof.issued_at)) {
         Ok(webhook) => webhook,
-        Err(cause) => return Err(put_aside(request, &body, expected.as_ref(), cause, intake, received).await.into()),
+        Err(cause) => {
+            return Err(Box::pin(put_aside(request, &body, expected.as_ref(), cause, intake, received)).await.into());
+        }
     };
     Ok(web::Json(store(webhook, intake, received).await?.into()))
 }
@@ -313,6 +316,6 @@ async fn prove_by_body(
 
 /// A refusal is final for Evolution: the operator must hear of it when the instance is one of ours.
 async fn refuse(intake: &Intake, instance: Option<&InstanceName>, refusal: Error) -> Error {
-    intake.instances.alert_refusal(instance, &refusal, intake.clock.now()).await;
+    Box::pin(intake.instances.alert_refusal(instance, &refusal, intake.clock.now())).await;
     refusal
 }

@@ -161,8 +161,9 @@ impl Ingest {
     /// # Errors
     /// [`Error::Overloaded`], [`Error::DiskNearlyFull`], [`Error::Stopping`], [`Error::Store`]; for the two events that
     /// hold a wipe always [`Error::EndingNotStored`] instead.
-    pub async fn accept(&self, webhook: Webhook, received: Millis) -> Result<Verdict, Error> {
-        self.accept_arrival(Arrival { webhook, received, late: false, released: None }).await
+    pub fn accept(&self, webhook: Webhook, received: Millis) -> impl Future<Output = Result<Verdict, Error>> {
+        // Boxed at once: it goes through several hands.
+        self.accept_arrival(Box::new(Arrival { webhook, received, late: false, released: None }))
     }
 
     /// Stores a webhook that was kept aside: marked late, changing no instance state.
@@ -175,10 +176,10 @@ impl Ingest {
         received: Millis,
         released: Option<i64>,
     ) -> Result<Verdict, Error> {
-        self.accept_arrival(Arrival { webhook, received, late: true, released }).await
+        self.accept_arrival(Box::new(Arrival { webhook, received, late: true, released })).await
     }
 
-    async fn accept_arrival(&self, arrival: Arrival) -> Result<Verdict, Error> {
+    async fn accept_arrival(&self, arrival: Box<Arrival>) -> Result<Verdict, Error> {
         let holds_a_wipe = arrival.webhook.event.holds_a_wipe() && !arrival.late;
         let patience = if holds_a_wipe { ENDING_PATIENCE } else { PATIENCE };
         let outcome = match tokio::time::timeout(patience, self.commit(arrival)).await {
@@ -199,14 +200,14 @@ impl Ingest {
         }
     }
 
-    async fn commit(&self, arrival: Arrival) -> Result<Verdict, Error> {
+    async fn commit(&self, arrival: Box<Arrival>) -> Result<Verdict, Error> {
         if self.disk.is_low() {
             return Err(Error::DiskNearlyFull);
         }
         let size = units(arrival.webhook.body.len());
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(size) else { return Err(Error::Overloaded) };
         let (answer, verdict) = oneshot::channel();
-        let job = Job::Webhook { arrival: Box::new(arrival), answer, _room: room };
+        let job = Job::Webhook { arrival, answer, _room: room };
         self.queue.try_send(job).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => Error::Overloaded,
             mpsc::error::TrySendError::Closed(_) => Error::Stopping,

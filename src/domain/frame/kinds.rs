@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::domain::event::EventName;
-use crate::domain::json::{Json, Object};
+use crate::domain::json::Json;
 use crate::domain::webhook::protocol::{self, Protocol};
 
 /// The events that tell where a connection stands.
@@ -58,7 +58,7 @@ pub(super) fn kind_of<'a>(event: &'a EventName, data: Option<Json<'_>>) -> Cow<'
         EventName::NOTIFICATION => "notification",
         EventName::HEALTH => "health",
         "qrcode.updated" => "qrcode",
-        "messages.upsert" | "send.message" if secret_inside(data).is_some() => "evolution.protocol",
+        "messages.upsert" | "send.message" if data.and_then(protocol::secret_inside).is_some() => "evolution.protocol",
         "messages.upsert" | "send.message" => "message",
         "messages.update" => "message.update",
         "messages.delete" => "message.delete",
@@ -82,10 +82,4 @@ fn of_noun(name: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(format!("evolution.{name}"))
-}
-
-/// A protocol message with keys that came as an ordinary one: all that is left of it is its type.
-pub(super) fn secret_inside(data: Option<Json<'_>>) -> Option<Json<'_>> {
-    let entry: Object<'_> = data?.object()?;
-    protocol::inside(&entry).into_iter().find(|message| Protocol::of_message(*message) == Protocol::Secret)
 }

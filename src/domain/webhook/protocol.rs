@@ -58,7 +58,7 @@ impl Protocol {
 
 /// The protocol messages inside one entry of `messages.upsert` and the like, every copy of every member, wrapped ones
 /// too.
-pub fn inside<'a>(entry: &Object<'a>) -> Vec<Json<'a>> {
+fn inside<'a>(entry: &Object<'a>) -> Vec<Json<'a>> {
     let mut found = Vec::new();
     let mut level: Vec<_> = entry.all("message").filter_map(Json::object).collect();
     for _ in 0..=MAX_WRAPPING {
@@ -67,6 +67,14 @@ pub fn inside<'a>(entry: &Object<'a>) -> Vec<Json<'a>> {
         level = level.iter().flat_map(|message| unwrapped(message)).collect();
     }
     found
+}
+
+/// A protocol message with keys that came in an ordinary message's `data`: all that may be told of it is its type.
+pub fn secret_inside(data: Json<'_>) -> Option<Json<'_>> {
+    if !may_say(data, &["protocolMessage"]) {
+        return None;
+    }
+    inside(&data.object()?).into_iter().find(|message| Protocol::of_message(*message) == Protocol::Secret)
 }
 
 /// Whatever may hold keys in `data`, in any shape: alone, in a list, in a batch under `messages`, quoted, and every
@@ -96,8 +104,13 @@ pub fn secrets_in(data: Json<'_>) -> Vec<Json<'_>> {
 /// A cheap look at the text, so that ordinary messages, however large, are not taken apart. Evolution writes no
 /// escapes in names, but a name could be written so.
 fn may_hold_keys(value: Json<'_>) -> bool {
+    may_say(value, &KEY_HOLDERS)
+}
+
+/// Whether a member with one of these names may stand anywhere in it.
+fn may_say(value: Json<'_>, names: &[&str]) -> bool {
     let says = |sign: &str| memmem::find(value.raw().as_bytes(), sign.as_bytes()).is_some();
-    (value.is_object() || value.is_array()) && (says("\\u") || KEY_HOLDERS.iter().any(|name| says(name)))
+    (value.is_object() || value.is_array()) && (says("\\u") || names.iter().any(|name| says(name)))
 }
 
 /// What the wrappers in `message` hold.
