@@ -48,8 +48,9 @@ pub struct Store {
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Of a new database. Most webhooks are 1 to 3 KB long: in pages of the usual 4 KB half of each would be empty.
 const PAGE_BYTES: u32 = 8192;
-/// What the writing connection keeps of the database, in KiB if negative: its indexes are touched at random places.
-const WRITER_CACHE: &str = "-32768";
+/// What the writing connection keeps of the database, in KiB if negative: its indexes are touched at random places. Not
+/// more, since whenever an index page splits, the commit looks through all that is kept.
+const WRITER_CACHE: &str = "-8192";
 /// Connections that read side by side.
 const READERS: u32 = 4;
 
