@@ -14,6 +14,7 @@ pub mod settings;
 mod transaction;
 mod turn;
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,8 +52,12 @@ const PAGE_BYTES: u32 = 8192;
 /// What the writing connection keeps of the database, in KiB if negative: its indexes are touched at random places. Not
 /// more, since whenever an index page splits, the commit looks through all that is kept.
 const WRITER_CACHE: &str = "-8192";
-/// Connections that read side by side.
-const READERS: u32 = 4;
+/// Connections that read side by side: one for each processor, since more would only take them from the writer, but not
+/// so few that one long question holds up all others.
+fn readers() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    u32::try_from(processors).unwrap_or(u32::MAX).clamp(2, 8)
+}
 
 impl Store {
     /// Opens `path`, creating and migrating as needed.
@@ -79,7 +84,7 @@ impl Store {
         sqlx::migrate!("migrations/sqlite").run(&write).await.map_err(|e| Error::store("migrating the schema", e))?;
         let checkpoints = pool(1, options.clone(), Transaction::default()).await?;
         let options = options.read_only(true).create_if_missing(false);
-        let read = pool(READERS, options, Transaction::default()).await?;
+        let read = pool(readers(), options, Transaction::default()).await?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let (turns, written, memory) = (Arc::default(), Arc::default(), Arc::default());
         Ok(Self { read, write, turns, checkpoints, written, memory, transaction, folder })

@@ -84,14 +84,18 @@ impl<'a> Json<'a> {
         if self.is_object() { last_member(self.0, name) } else { None }
     }
 
-    /// Whether this is the string `text`, however it was spelt.
-    fn says(self, text: &str) -> bool {
-        let is_escaped = || memchr(b'\\', self.0.as_bytes()).is_some();
-        match self.0.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-            Some(inner) if inner == text => !is_escaped(),
-            Some(_) => is_escaped() && self.text().is_some_and(|own| own == text),
-            None => false,
+    /// Whether this is written with escapes, if it is a string.
+    fn is_escaped(self) -> bool {
+        memchr(b'\\', self.0.as_bytes()).is_some()
+    }
+
+    /// Whether this is the string `text`, however it was spelt. `is_escaped` is what [`Json::is_escaped`] says.
+    fn says(self, text: &str, is_escaped: bool) -> bool {
+        if is_escaped {
+            return self.is_string() && self.text().is_some_and(|own| own == text);
         }
+        // Lengths first: nearly all that is compared differs in them.
+        self.0.len() == text.len() + 2 && self.is_string() && &self.0[1..=text.len()] == text
     }
 
     /// The value at the end of a chain of member names.
@@ -131,6 +135,8 @@ pub struct Member<'a> {
     /// The name as it was written, quotes and escapes included.
     name: Json<'a>,
     value: Json<'a>,
+    /// Whether the name is written with escapes: asked once, since a name is compared with many.
+    is_escaped: bool,
 }
 
 impl<'a> Object<'a> {
@@ -184,7 +190,7 @@ impl<'a> Member<'a> {
 
     /// Whether this is the member `name`, however it was spelt (`"api\u006bey"`).
     pub fn is_called(&self, name: &str) -> bool {
-        self.name.says(name)
+        self.name.says(name, self.is_escaped)
     }
 
     pub const fn value(&self) -> Json<'a> {
@@ -210,7 +216,8 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::with_capacity(16);
         while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
-            members.push(Member { name: Json(name.get()), value: Json(value.get()) });
+            let name = Json(name.get());
+            members.push(Member { name, value: Json(value.get()), is_escaped: name.is_escaped() });
         }
         Ok(Object(members))
     }
@@ -248,7 +255,8 @@ impl<'de> Visitor<'de> for LastMember<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
-            if Json(name.get()).says(self.name) {
+            let name = Json(name.get());
+            if name.says(self.name, name.is_escaped()) {
                 *self.found = Some(Json(value.get()));
             }
         }
@@ -278,7 +286,11 @@ mod tests {
             (r#""apikeys""#, "apikey", false),
             ("apikey", "apikey", false),
         ] {
-            assert_eq!(Json::parse(raw).is_some_and(|json| json.says(said)), is_said, "{raw} {said}");
+            assert_eq!(
+                Json::parse(raw).is_some_and(|json| json.says(said, json.is_escaped())),
+                is_said,
+                "{raw} {said}"
+            );
         }
     }
 

@@ -27,6 +27,8 @@ use actix_web::http::StatusCode;
 use bytes::BytesMut;
 use futures_util::SinkExt;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 use tracing::debug;
 
 /// Serves `app`, of which each worker makes its own, until the server is stopped; requests then get `grace` to end.
@@ -113,9 +115,11 @@ where
         let web = Rc::clone(&web);
         async move {
             let web = Rc::new(web.new_service(()).await?);
+            let gate = Rc::new(Semaphore::new(AT_ONCE));
             Ok(fn_service(move |upgrade| {
-                let web = Rc::clone(&web);
+                let (web, gate) = (Rc::clone(&web), Rc::clone(&gate));
                 async move {
+                    pass(&gate).await;
                     if let Err(e) = answer(&*web, upgrade).await {
                         debug!(error = &*e, "a client did not wait for its answer");
                     }
@@ -124,6 +128,17 @@ where
             }))
         }
     })
+}
+
+/// Requests to upgrade that a worker begins to answer between two looks at everything else it has to do. Thousands may
+/// come at once, after a restart say, and nobody's webhook should wait behind all of them.
+const AT_ONCE: usize = 4;
+
+/// Waits for this request's turn.
+async fn pass(gate: &Semaphore) {
+    // It is never closed.
+    let _turn = gate.acquire().await;
+    yield_now().await;
 }
 
 async fn answer<W, B>(web: &W, (request, mut connection): Upgrade) -> Result<(), Box<dyn Error>>
