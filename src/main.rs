@@ -3,7 +3,11 @@
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use zapgate::cli::{Cli, Failure};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
