@@ -51,4 +51,5 @@ mod store_down;
 mod tail;
 mod tidy;
 mod traffic;
+mod upgrades;
 mod whatsapp;

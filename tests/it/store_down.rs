@@ -160,7 +160,8 @@ async fn one_event_that_cannot_be_stored_takes_no_other_with_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_turns_webhooks_away_at_once_and_in_bounded_memory() {
-    const EVENTS: usize = 60;
+    // Many, since the allocator keeps some 30 MiB for itself, however many come.
+    const EVENTS: usize = 120;
     let site = Site::new().with("INGEST_QUEUE", "1");
     let server = site.start().await;
     server.user("ana", None).await;

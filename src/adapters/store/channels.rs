@@ -34,8 +34,16 @@ pub enum Snapshot {
 /// Instances shown in an organisation's `hello` (INTERFACE §4); the rest is read by `GET /api/instances`.
 const ORG_SNAPSHOT: i64 = 500;
 
-/// A channel's head and the lowest number kept. The head is what was written down when rows were dropped, or the last
-/// row's number.
+/// The last number given on `$channel`, a row of `channels`: what was written down when rows were dropped, or the number
+/// of the last of its `$rows`.
+macro_rules! head {
+    ($channel:literal, $rows:literal, $seq:literal) => {
+        concat!("MAX(", $channel, ".dropped_head, COALESCE((SELECT MAX(", $seq, ") FROM events WHERE ", $rows, "), 0))")
+    };
+}
+pub(super) use head;
+
+/// A channel's head and the lowest number kept.
 macro_rules! position {
     ($rows:literal, $seq:literal, $channel:literal) => {
         concat!(
@@ -43,13 +51,9 @@ macro_rules! position {
             $seq,
             ") FROM events WHERE ",
             $rows,
-            "), head + 1) AS kept_from FROM \
-             (SELECT id, MAX(dropped_head, COALESCE((SELECT MAX(",
-            $seq,
-            ") FROM events WHERE ",
-            $rows,
-            "), 0)) AS head \
-             FROM channels c WHERE kind = '",
+            "), head + 1) AS kept_from FROM (SELECT id, ",
+            head!("c", $rows, $seq),
+            " AS head FROM channels c WHERE kind = '",
             $channel,
             "' AND name = $1) c"
         )

@@ -194,3 +194,115 @@ pub(super) async fn part(mut stream: TcpStream, mut out: Outgoing, reason: Close
 
 /// What a client is given to close its side too.
 const ANSWER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use bytes::BufMut;
+    use futures_util::FutureExt;
+    use proptest::prelude::*;
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    /// A server's end and a client's, with little room between them.
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpSocket::new_v4().unwrap();
+        client.set_recv_buffer_size(4096).unwrap();
+        let client = client.connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        (server, client)
+    }
+
+    /// A client's masked text.
+    fn said(text: &str) -> Vec<u8> {
+        let mut bytes = BytesMut::new();
+        Codec::new().client_mode().encode(Message::Text(text.into()), &mut bytes).unwrap();
+        bytes.to_vec()
+    }
+
+    #[tokio::test]
+    async fn frames_are_read_however_they_arrive_and_those_before_the_first_read_too() {
+        let (server, mut client) = pair().await;
+        let (one, two) = (said("one"), said(&"two".repeat(1000)));
+        let mut incoming = Incoming::new(&server, &one[..3]).unwrap();
+
+        client.write_all(&one[3..]).await.unwrap();
+        assert_eq!(incoming.next().await.unwrap(), Frame::Text("one".into()));
+        client.write_all(&two).await.unwrap();
+        assert_eq!(incoming.next().await.unwrap(), Frame::Text("two".repeat(1000).into()));
+        assert!(incoming.next().now_or_never().is_none());
+        assert_eq!(incoming.rest.capacity(), 0, "nothing is kept while nothing is on its way");
+        drop(client);
+
+        assert!(matches!(incoming.next().await, Err(Broken::HungUp)));
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_says_it_is_too_large_is_not_waited_for() {
+        let (server, mut client) = pair().await;
+        let mut header = vec![0x81, 0xFF];
+        header.put_u64(1 << 30);
+        header.put_u32(7);
+
+        client.write_all(&header).await.unwrap();
+
+        let mut incoming = Incoming::new(&server, &[]).unwrap();
+        assert!(matches!(incoming.next().await, Err(Broken::Violation)));
+    }
+
+    #[tokio::test]
+    async fn who_is_cut_off_in_the_middle_of_a_message_gets_the_rest_of_it_and_then_the_goodbye() {
+        let (server, mut client) = pair().await;
+        let mut out = Outgoing::default();
+        // More than the system's buffers take, so that writing stops within the first.
+        let large = Bytes::from(vec![b'x'; 16 << 20]);
+        out.push(large.clone());
+        out.push(Bytes::from_static(b"never begun"));
+        let stuck = timeout(Duration::from_millis(50), out.write_to(&server)).await;
+        assert!(stuck.is_err() && out.begun && out.waits_since().is_some());
+
+        let reason = CloseReason { code: actix_http::ws::CloseCode::Other(4008), description: Some("too slow".into()) };
+        let read = async {
+            let mut all = Vec::new();
+            client.read_to_end(&mut all).await.unwrap();
+            all
+        };
+        let (parted, all) = tokio::join!(part(server, out, reason), read);
+
+        parted.unwrap();
+        let (message, goodbye) = all.split_at(large.len());
+        assert!(message == large);
+        assert_eq!(goodbye, [&[0x88, 10], &4008u16.to_be_bytes()[..], b"too slow"].concat());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_after_a_write_is_what_was_not_written(
+            sizes in prop::collection::vec(1usize..50, 1..20), written in prop::collection::vec(0usize..120, 0..20),
+        ) {
+            let mut out = Outgoing::default();
+            let mut all = Vec::new();
+            for (byte, size) in (0u8..).zip(&sizes) {
+                let message = Bytes::from(vec![byte; *size]);
+                all.extend_from_slice(&message);
+                out.push(message);
+            }
+
+            for count in written {
+                let count = count.min(out.bytes);
+                out.advance(count);
+                all.drain(..count);
+                let left: Vec<u8> = out.messages.iter().flatten().copied().collect();
+                prop_assert_eq!(&left, &all);
+                prop_assert_eq!(out.bytes, all.len());
+                prop_assert_eq!(out.waits_since().is_some(), !all.is_empty());
+            }
+
+            let first = out.messages.front().cloned();
+            let begun = out.begun;
+            out.cut();
+            prop_assert_eq!(out.messages.into_iter().collect::<Vec<_>>(), first.filter(|_| begun).into_iter().collect::<Vec<_>>());
+        }
+    }
+}

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use sqlx::{FromRow, SqliteConnection};
 use tracing::error;
 
+use super::super::channels::head;
 use super::super::instances::QrColumn;
 use super::memory::{LogHead, Memory};
 use super::{ChannelId, Key, Known, Lookups, Seen, ShownChange, Subject};
@@ -16,38 +17,24 @@ use crate::domain::time::Millis;
 /// Days that a 48-hour identity may lie back, today included.
 const RECENT_DAYS: i64 = 3;
 
-/// The head of a channel: what was written down when its rows were dropped, or its last row's number.
-macro_rules! head {
-    ($channel:literal, $id:literal, $seq:literal) => {
-        concat!(
-            "MAX(",
-            $channel,
-            ".dropped_head, COALESCE((SELECT MAX(",
-            $seq,
-            ") FROM events WHERE ",
-            $id,
-            " = ",
-            $channel,
-            ".id), 0))"
-        )
-    };
-}
-
 // `CROSS JOIN` keeps the order in which tables are named: SQLite knows nothing of how few a list names, and would begin
 // with all users there are.
 
 const SUBJECTS: &str = concat!(
     "SELECT i.session_id, i.instance_name, i.user_id, u.id AS channel, ",
-    head!("u", "user_channel", "seq"),
+    head!("u", "user_channel = u.id", "seq"),
     " AS head, i.organization_id, o.id AS org_channel, ",
-    head!("o", "org_channel", "org_seq"),
+    head!("o", "org_channel = o.id", "org_seq"),
     " AS org_head, i.state, i.qr, i.connected_at, i.wake_at \
      FROM json_each($1) n CROSS JOIN whatsapp_instances i ON i.instance_name = n.value \
      CROSS JOIN channels u ON u.kind = 'user' AND u.name = i.user_id \
      LEFT JOIN channels o ON o.kind = 'org' AND o.name = i.organization_id"
 );
-const LOG_HEAD: &str = "SELECT MAX(dropped_head, COALESCE((SELECT MAX(admin_seq) FROM events WHERE admin_seq IS NOT NULL), 0)), \
-     COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) FROM channels WHERE kind = 'admin'";
+const LOG_HEAD: &str = concat!(
+    "SELECT ",
+    head!("c", "admin_seq IS NOT NULL", "admin_seq"),
+    ", COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) FROM channels c WHERE kind = 'admin'"
+);
 const SEEN_WITH_ENTRY: &str =
     "SELECT d.key, d.seq, d.content FROM json_each($1) k CROSS JOIN dedupe_messages d ON d.key = unhex(k.value)";
 const SEEN_RECENTLY: &str = "SELECT d.key, d.seq, d.content FROM json_each($2) y CROSS JOIN json_each($1) k \
