@@ -51,6 +51,7 @@ where
     let stopping = builder.graceful_shutdown_signal();
     let connections = move || {
         let stopping = stopping.clone();
+        // The app is not told its address: nothing asks for it.
         let web = || map_config(app().into_factory().map_err(|e| e.into().error_response()), |()| AppConfig::default());
         HttpService::build()
             .graceful_shutdown_signal(move || {
