@@ -7,9 +7,12 @@
 mod hello;
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tracing::warn;
 
 use super::hub::{Hub, Received, Subscription};
@@ -69,6 +72,7 @@ impl Live {
             waiting: VecDeque::new(),
             hello: Some(hello),
             phase: Phase::Reading { at_end: sent == opening.head },
+            reading: None,
             vain_reads: 0,
         })
     }
@@ -100,6 +104,7 @@ pub struct Listener {
     waiting: VecDeque<Frame>,
     hello: Option<Frame>,
     phase: Phase,
+    reading: Option<Reading>,
     vain_reads: u32,
 }
 
@@ -173,32 +178,62 @@ impl Listener {
     }
 
     async fn read_on(&mut self) -> Result<(), Close> {
-        // Boxed: a listener waits nearly always elsewhere, and need not keep room for this.
-        Box::pin(self.read_page()).await.map_err(|e| {
+        let (live, channel) = (Arc::clone(&self.live), self.subscription.channel().clone());
+        let page = live.page(channel, self.sent, self.vain_reads);
+        let page = self.reading.get_or_insert_with(|| Reading(Box::pin(page))).await;
+        self.reading = None;
+        let Page { frames, at_end } = page.map_err(|e| {
             warn!(error = &e as &dyn std::error::Error, "a listener could not read its channel's log");
             Close::GOING_AWAY
-        })
-    }
-
-    async fn read_page(&mut self) -> Result<(), Error> {
-        if self.vain_reads > MAX_VAIN_READS {
-            return Err(Error::Internal("the log lacks rows that were announced"));
-        }
-        if self.vain_reads > 1 {
-            tokio::time::sleep(VAIN_READ_PAUSE).await;
-        }
-        let read = self.live.store.entries_on(self.subscription.channel(), self.sent, PAGE).await?;
-        self.vain_reads = if read.entries.is_empty() { self.vain_reads + 1 } else { 0 };
-        self.waiting = self.render(read.entries).await?;
-        self.phase = Phase::Reading { at_end: read.at_end };
+        })?;
+        self.vain_reads = if frames.is_empty() { self.vain_reads + 1 } else { 0 };
+        (self.waiting, self.phase) = (frames, Phase::Reading { at_end });
         Ok(())
     }
+}
 
-    async fn render(&self, entries: Vec<Entry>) -> Result<VecDeque<Frame>, Error> {
-        let now = self.live.clock.now();
+/// A page of the log on its way to a listener. It is kept between two calls of [`Listener::next`], so that whoever drops
+/// one does not lose the place among those who wait for the log. Boxed: a listener waits nearly always elsewhere, and need
+/// not keep room for it.
+struct Reading(BoxFuture<'static, Result<Page, Error>>);
+
+struct Page {
+    frames: VecDeque<Frame>,
+    at_end: bool,
+}
+
+impl Future for Reading {
+    type Output = Result<Page, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reading")
+    }
+}
+
+impl Live {
+    /// What follows `after` on `channel`, rendered. `vain_reads` have found nothing although there must be something.
+    async fn page(self: Arc<Self>, channel: Channel, after: i64, vain_reads: u32) -> Result<Page, Error> {
+        if vain_reads > MAX_VAIN_READS {
+            return Err(Error::Internal("the log lacks rows that were announced"));
+        }
+        if vain_reads > 1 {
+            tokio::time::sleep(VAIN_READ_PAUSE).await;
+        }
+        let read = self.store.entries_on(&channel, after, PAGE).await?;
+        Ok(Page { frames: self.render(&channel, read.entries).await?, at_end: read.at_end })
+    }
+
+    async fn render(&self, channel: &Channel, entries: Vec<Entry>) -> Result<VecDeque<Frame>, Error> {
+        let now = self.clock.now();
         let mut frames = VecDeque::with_capacity(entries.len());
         for entry in entries {
-            let Some(seq) = entry.seq_on(self.subscription.channel()) else { continue };
+            let Some(seq) = entry.seq_on(channel) else { continue };
             let qr = self.code_on_show(&entry, now).await?;
             frames.push_back(frame::encode(&entry, seq, &frame::body(&entry, qr.as_ref(), now)));
         }
@@ -211,7 +246,7 @@ impl Listener {
         if announced.is_none_or(|mark| mark.expires_at <= now) {
             return Ok(None);
         }
-        let instance = self.live.store.instance_named(&entry.instance).await?;
+        let instance = self.store.instance_named(&entry.instance).await?;
         Ok(instance.filter(|instance| instance.user == entry.user).and_then(|instance| instance.qr))
     }
 }

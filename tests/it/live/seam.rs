@@ -1,6 +1,7 @@
 //! No gap and no repeat, whatever the bus does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
@@ -131,6 +132,27 @@ async fn what_a_lagging_pump_missed_is_read_from_the_log() {
     tasks.spawn("pump", |stop| pumps::bus_to_hub(batches, rig.hub.clone(), Clock::system(), stop));
 
     assert_eq!(next_seqs(&mut ana, 2).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_read_of_the_log_goes_on_although_whoever_waits_for_it_looks_away() {
+    let rig = Rig::start(HubConfig::default()).await;
+    rig.commit_many("ana", 3).await;
+    let (_, mut ana) = rig.listen("ana", Some(since(0))).await;
+
+    // As a socket does whenever its client says something.
+    let glances = async {
+        let mut heard = Vec::new();
+        while heard.len() < 3 {
+            match ana.next().now_or_never() {
+                Some(frame) => heard.push(frame.unwrap().seq),
+                None => tokio::task::yield_now().await,
+            }
+        }
+        heard
+    };
+
+    assert_eq!(tokio::time::timeout(Duration::from_secs(10), glances).await, Ok(vec![1, 2, 3]));
 }
 
 #[tokio::test]
